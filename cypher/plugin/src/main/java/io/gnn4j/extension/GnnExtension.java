@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.extension;
+
+import io.gnn4j.graph.GdsProbe;
+import org.neo4j.configuration.Config;
+import org.neo4j.dbms.api.DatabaseManagementService;
+import org.neo4j.kernel.api.procedure.GlobalProcedures;
+import org.neo4j.kernel.extension.ExtensionFactory;
+import org.neo4j.kernel.extension.ExtensionType;
+import org.neo4j.kernel.extension.context.ExtensionContext;
+import org.neo4j.kernel.lifecycle.Lifecycle;
+import org.neo4j.kernel.lifecycle.LifecycleAdapter;
+import org.neo4j.logging.internal.LogService;
+
+/** Starts the plugin with the server and registers what procedures are given by {@code @Context}. */
+public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependencies> {
+    /** What the kernel hands over; the method names do not matter, the types do. */
+    public interface Dependencies {
+        GlobalProcedures procedures();
+
+        DatabaseManagementService databases();
+
+        LogService logService();
+
+        Config config();
+    }
+
+    public GnnExtension() {
+        super(ExtensionType.GLOBAL, "gnn");
+    }
+
+    @Override
+    public Lifecycle newInstance(ExtensionContext context, Dependencies dependencies) {
+        var logs = dependencies.logService().getInternalLogProvider();
+        var services = new GnnServices(GdsProbe.find(), dependencies.config(), dependencies.databases(), logs);
+        dependencies.procedures().registerComponent(
+            GnnContext.class,
+            call -> new GnnContext(
+                call.securityContext().subject().executingUser(), call.graphDatabaseAPI(), call.securityContext(), services),
+            true);
+        return new LifecycleAdapter() {
+            @Override
+            public void start() {
+                logs.getLog(GnnExtension.class).info("gnn4j started. " + services.graphs().status().detail());
+            }
+        };
+    }
+}

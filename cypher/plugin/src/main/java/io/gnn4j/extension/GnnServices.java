@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.extension;
+
+import io.gnn4j.graph.GraphCatalog;
+import org.neo4j.configuration.Config;
+import org.neo4j.dbms.api.DatabaseManagementService;
+import org.neo4j.logging.InternalLogProvider;
+
+/** What lives as long as the server: one instance, made by {@link GnnExtension}. */
+public record GnnServices(
+    GraphCatalog graphs, Config config, DatabaseManagementService databases, InternalLogProvider logs) {
+
+    /** Bytes all caches may take together. */
+    public long memoryMax() {
+        var configured = config.get(GnnSettings.MEMORY_MAX);
+        return configured > 0 ? configured : Runtime.getRuntime().maxMemory() / 4;
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.extension;
+
+import static org.neo4j.configuration.SettingImpl.newBuilder;
+import static org.neo4j.configuration.SettingValueParsers.BOOL;
+import static org.neo4j.configuration.SettingValueParsers.BYTES;
+import static org.neo4j.configuration.SettingValueParsers.INT;
+import static org.neo4j.configuration.SettingValueParsers.STRING;
+import static org.neo4j.configuration.SettingValueParsers.listOf;
+
+import java.util.List;
+import org.neo4j.configuration.Description;
+import org.neo4j.configuration.SettingsDeclaration;
+import org.neo4j.graphdb.config.Setting;
+
+/** What an administrator may set in {@code neo4j.conf}. */
+public final class GnnSettings implements SettingsDeclaration {
+    @Description("Bytes that graph copies, matrices and queues may take together; 0 means a quarter of the heap.")
+    public static final Setting<Long> MEMORY_MAX = newBuilder("gnn.memory.max", BYTES, 0L).build();
+
+    @Description("Threads inside one ONNX Runtime session; requests run beside each other anyway.")
+    public static final Setting<Integer> INFERENCE_THREADS = newBuilder("gnn.inference.threads", INT, 1).build();
+
+    @Description("The users who may load, move and drop models.")
+    public static final Setting<List<String>> MODEL_LOAD_USERS =
+        newBuilder("gnn.model.load.users", listOf(STRING), List.of("neo4j")).build();
+
+    @Description("The users who may work on training jobs.")
+    public static final Setting<List<String>> WORKER_USERS =
+        newBuilder("gnn.worker.users", listOf(STRING), List.of()).build();
+
+    @Description("Whether committed changes are followed to keep vectors fresh.")
+    public static final Setting<Boolean> REFRESH_ENABLED = newBuilder("gnn.refresh.enabled", BOOL, true).build();
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.graph;
+
+/** The one door to GDS: everything the plugin asks of projections, without a GDS type in any signature. */
+public interface GraphCatalog {
+    /**
+     * @param found whether any GDS is on the class path
+     * @param version its version, or null
+     * @param supported whether every method the plugin uses was found and called
+     * @param detail one sentence: what was found, what is supported
+     */
+    record GdsStatus(boolean found, String version, boolean supported, String detail) {}
+
+    GdsStatus status();
+}

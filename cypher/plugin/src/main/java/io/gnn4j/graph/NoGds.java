@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.graph;
+
+/** Stands where GDS is absent or unsupported, and says so. */
+public record NoGds(GdsStatus status) implements GraphCatalog {}
