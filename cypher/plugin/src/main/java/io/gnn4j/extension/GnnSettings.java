@@ -13,22 +13,25 @@ import org.neo4j.configuration.Description;
 import org.neo4j.configuration.SettingsDeclaration;
 import org.neo4j.graphdb.config.Setting;
 
-/** What an administrator may set in {@code neo4j.conf}. */
+/**
+ * What an administrator may set in {@code neo4j.conf}. The names begin with {@code server.}: Neo4j does not start
+ * with a setting outside its own name spaces.
+ */
 public final class GnnSettings implements SettingsDeclaration {
     @Description("Bytes that graph copies, matrices and queues may take together; 0 means a quarter of the heap.")
-    public static final Setting<Long> MEMORY_MAX = newBuilder("gnn.memory.max", BYTES, 0L).build();
+    public static final Setting<Long> MEMORY_MAX = newBuilder("server.gnn.memory.max", BYTES, 0L).build();
 
     @Description("Threads inside one ONNX Runtime session; requests run beside each other anyway.")
-    public static final Setting<Integer> INFERENCE_THREADS = newBuilder("gnn.inference.threads", INT, 1).build();
+    public static final Setting<Integer> INFERENCE_THREADS = newBuilder("server.gnn.inference.threads", INT, 1).build();
 
     @Description("The users who may load, move and drop models.")
     public static final Setting<List<String>> MODEL_LOAD_USERS =
-        newBuilder("gnn.model.load.users", listOf(STRING), List.of("neo4j")).build();
+        newBuilder("server.gnn.model.load.users", listOf(STRING), List.of("neo4j")).build();
 
     @Description("The users who may work on training jobs.")
     public static final Setting<List<String>> WORKER_USERS =
-        newBuilder("gnn.worker.users", listOf(STRING), List.of()).build();
+        newBuilder("server.gnn.worker.users", listOf(STRING), List.of()).build();
 
     @Description("Whether committed changes are followed to keep vectors fresh.")
-    public static final Setting<Boolean> REFRESH_ENABLED = newBuilder("gnn.refresh.enabled", BOOL, true).build();
+    public static final Setting<Boolean> REFRESH_ENABLED = newBuilder("server.gnn.refresh.enabled", BOOL, true).build();
 }

@@ -1,0 +1,423 @@
+"""Starts, watches and stops the embedded server.
+
+One home has at most one server process. It is known by a marker on its command line, so a state file that a
+killed server left behind, or a process number that another program has taken over, mislead nobody.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import neo4j
+import psutil
+from neo4j.exceptions import AuthError, DriverError, Neo4jError
+
+from gds_pipelines.errors import PipelineError
+from gds_pipelines.server.home import Home, write_private
+from gds_pipelines.server.installation import installed
+from gds_pipelines.server.java import Java, find_java
+from gds_pipelines.server.maven import Report
+from gds_pipelines.server.memory import Memory, memory_for, usable_memory
+from gds_pipelines.server.settings import (
+    ADVERTISED_HOST,
+    LISTEN,
+    WORKER,
+    Ports,
+    java_command,
+    marker,
+    settings,
+    write_configuration,
+)
+
+USER = "neo4j"
+BOLT_PORT = 7687
+HTTP_PORT = 7474
+START_SECONDS = 300
+STOP_SECONDS = 120
+
+_PORTS_TRIED = 200
+_START_ATTEMPTS = 3
+_POLL_SECONDS = 0.2
+_TAIL_LINES = 20
+_PORT_TAKEN = ("Address already in use", "BindException", "is already in use")
+
+
+class ServerFailed(PipelineError):
+    """The server ended, or did not answer in time; carries the end of its log."""
+
+    def __init__(self, reason: str, log: Path) -> None:
+        tail = log_tail(log)
+        shown = "".join(f"\n  {line}" for line in tail) or " (it is empty)"
+        super().__init__(f"Neo4j {reason}. The whole log: {log}; its end:{shown}")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that was started: where it listens and which process it is."""
+
+    pid: int
+    bolt: int
+    http: int
+    plugin_sha256: str
+    started_at: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `gnn4j server status --json` prints; addresses are None unless the server runs."""
+
+    state: str
+    home: str
+    user: str
+    passwordFile: str
+    log: str
+    uri: str | None = None
+    http: str | None = None
+    pid: int | None = None
+    neo4j: str | None = None
+    gds: str | None = None
+    restartNeeded: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def password_file(home: Home, user: str = USER) -> Path:
+    """The file that holds the password of ``neo4j`` or of the worker."""
+    return home.root / ("password" if user == USER else f"password-{user}")
+
+
+def read_password(home: Home, user: str = USER) -> str:
+    """The generated password.
+
+    Raises:
+        PipelineError: if the file is gone.
+    """
+    path = password_file(home, user)
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise PipelineError(
+            f"The password file '{path}' cannot be read ({error.strerror}). "
+            f"Give the password in NEO4J_PASSWORD instead."
+        ) from error
+
+
+def status(home: Home) -> Status:
+    """How the server of this home is: ``running``, ``starting``, ``stopped``, or ``not installed``."""
+    running = find_running(home)
+    has = installed(home)
+    known = {
+        "home": str(home.root),
+        "user": USER,
+        "passwordFile": str(password_file(home)),
+        "log": str(home.console_log),
+        "neo4j": has.neo4j or None,
+        "gds": has.gds,
+    }
+    if running is None:
+        return Status(state="stopped" if has.neo4j else "not installed", **known)
+    return Status(
+        state="running" if _listens(running.bolt) else "starting",
+        uri=f"bolt://{ADVERTISED_HOST}:{running.bolt}",
+        http=f"http://{ADVERTISED_HOST}:{running.http}",
+        pid=running.pid,
+        restartNeeded=running.plugin_sha256 != has.plugin_sha256,
+        **known,
+    )
+
+
+def find_running(home: Home) -> Running | None:
+    """The living server of this home, or None; never a foreign process with a recycled number."""
+    try:
+        running = Running(**json.loads(_state_file(home).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return running if _is_server(running.pid, home) else None
+
+
+def start(
+    home: Home,
+    report: Report,
+    *,
+    memory: Memory | None = None,
+    extra: Mapping[str, str] | None = None,
+    java: Java | None = None,
+    bolt_port: int = BOLT_PORT,
+    http_port: int = HTTP_PORT,
+    seconds: float = START_SECONDS,
+) -> Status:
+    """Starts the server of an installed home and waits until it answers; one that runs already will do.
+
+    The caller holds the home's lock, so two starts at once give one server.
+
+    Args:
+        memory: heap and page cache; a share of the machine when None.
+        extra: more settings, by Neo4j's names.
+        bolt_port: where to look first; the next free port is taken.
+        http_port: as ``bolt_port``.
+        seconds: how long to wait for the first answer.
+    Raises:
+        ServerFailed: with the end of the log, if it does not come up.
+    """
+    java = java or find_java()
+    memory = memory or memory_for(usable_memory())
+    if running := find_running(home):
+        report("waiting for the server that is already there")
+        _await(home, running, seconds)
+        return status(home)
+    _end_strays(home)
+    home.create()
+    password = _password(home, java)
+    plugin = home.plugins / installed(home).plugin_jar
+    for attempt in range(1, _START_ATTEMPTS + 1):
+        bolt = free_port(bolt_port)
+        ports = Ports(bolt, free_port(http_port, taken=bolt))
+        values = settings(home, ports, memory, plugin if plugin.is_file() else None) | dict(extra or {})
+        write_configuration(home, values)
+        report(f"starting Neo4j on port {ports.bolt}")
+        process = _launch(java_command(java.executable, home, memory, java.version), home)
+        running = Running(
+            process.pid, ports.bolt, ports.http, installed(home).plugin_sha256, started_at=time.time()
+        )
+        write_private(_state_file(home), json.dumps(asdict(running)))
+        try:
+            _await(home, running, seconds)
+        except ServerFailed:
+            # Between the look at a port and Neo4j's own bind, another program may have taken it.
+            lost_port = any(word in line for line in log_tail(home.console_log) for word in _PORT_TAKEN)
+            _kill(running.pid)
+            _state_file(home).unlink(missing_ok=True)
+            if not lost_port or attempt == _START_ATTEMPTS:
+                raise
+            continue
+        break
+    _ensure_worker(home, password)
+    return status(home)
+
+
+def stop(home: Home, seconds: float = STOP_SECONDS) -> bool:
+    """Stops the server cleanly and waits for its end; False when none was running.
+
+    Raises:
+        PipelineError: if it does not end in time; it is left alone then.
+    """
+    running = find_running(home)
+    if running is None:
+        _state_file(home).unlink(missing_ok=True)
+        return False
+    process = psutil.Process(running.pid)
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(seconds)
+    except psutil.TimeoutExpired as error:
+        raise PipelineError(
+            f"The server (process {running.pid}) is still busy after {seconds:g} s. Wait and try again, or "
+            f"end it with your system's tools; the data survives that. Its log: {home.logs / 'debug.log'}"
+        ) from error
+    _state_file(home).unlink(missing_ok=True)
+    return True
+
+
+def kill(home: Home) -> None:
+    """Ends the server at once, as a power cut would; the next start recovers its data."""
+    if running := find_running(home):
+        _kill(running.pid)
+    _state_file(home).unlink(missing_ok=True)
+
+
+def free_port(wanted: int, taken: int | None = None) -> int:
+    """``wanted`` or the first free port above it, on both loopback addresses; any port when 200 are taken."""
+    for port in range(wanted, min(wanted + _PORTS_TRIED, 65536)):
+        if port != taken and _is_free(port):
+            return port
+    with socket.socket() as probe:
+        probe.bind((LISTEN, 0))
+        return int(probe.getsockname()[1])
+
+
+def log_tail(path: Path, lines: int = _TAIL_LINES) -> list[str]:
+    """The last lines of a log; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 200 * lines))
+            return file.read().decode("utf-8", errors="replace").splitlines()[-lines:]
+    except OSError:
+        return []
+
+
+def _state_file(home: Home) -> Path:
+    return home.run / "server.json"
+
+
+def _is_server(pid: int, home: Home) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and marker(home) in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def _end_strays(home: Home) -> None:
+    """A server of this home whose state file was lost would hold the store's lock: end it cleanly."""
+    for process in psutil.process_iter():
+        if not _is_server(process.pid, home):
+            continue
+        try:
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_SECONDS)
+        except psutil.TimeoutExpired as error:
+            raise PipelineError(
+                f"Process {process.pid} is a server of '{home.root}' that does not end. End it and try again."
+            ) from error
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _is_free(port: int) -> bool:
+    for family, address in ((socket.AF_INET, LISTEN), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                if sys.platform != "win32":  # there the option would let us share a port that is in use
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address, port))
+        except OSError:
+            if family == socket.AF_INET6 and not _has_ipv6():
+                continue
+            return False
+    return True
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection((LISTEN, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _launch(command: list[str], home: Home) -> subprocess.Popen[bytes]:
+    if home.console_log.exists():
+        home.console_log.replace(home.console_log.with_name("console.previous.log"))
+    # A terminal's Ctrl-C must not reach the server.
+    detached: dict[str, Any] = (
+        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        if sys.platform == "win32"
+        else {"start_new_session": True}
+    )
+    # Variables named NEO4J_... would be read as settings, NEO4J_URI and NEO4J_PASSWORD among them.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEO4J_")}
+    with home.console_log.open("wb") as log:
+        return subprocess.Popen(
+            command,
+            cwd=home.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            **detached,
+        )
+
+
+def _await(home: Home, running: Running, seconds: float) -> None:
+    """Waits until the server lets us in with the password."""
+    deadline = time.monotonic() + seconds
+    password = read_password(home)
+    while time.monotonic() < deadline:
+        if not _is_server(running.pid, home):
+            raise ServerFailed("ended while it was starting", home.console_log)
+        if _listens(running.bolt) and _listens(running.http):
+            try:
+                with _driver(running.bolt, USER, password) as driver:
+                    driver.verify_connectivity()
+                    return
+            except AuthError:
+                # The user changed the password inside the database: the server is up all the same.
+                return
+            except (DriverError, Neo4jError):
+                pass  # still starting: listening before the databases are there
+        time.sleep(_POLL_SECONDS)
+    raise ServerFailed(f"did not answer within {seconds:g} s", home.console_log)
+
+
+def _driver(bolt: int, user: str, password: str) -> neo4j.Driver:
+    return neo4j.GraphDatabase.driver(
+        f"bolt://{LISTEN}:{bolt}", auth=(user, password), telemetry_disabled=True
+    )
+
+
+def _password(home: Home, java: Java) -> str:
+    """The administrator's password; made, and given to a new database, at the first start."""
+    path = password_file(home)
+    new_database = not (home.data / "databases").exists()
+    if path.exists() and not new_database:
+        return read_password(home)
+    if not new_database:
+        raise PipelineError(
+            f"There is data in '{home.data}', but its password file '{path}' is gone. Write the password "
+            f"of user '{USER}' into that file, or move the directory '{home.data}' away to begin anew."
+        )
+    password = read_password(home) if path.exists() else secrets.token_urlsafe(18)
+    write_private(path, password + "\n")
+    shutil.rmtree(home.data / "dbms", ignore_errors=True)
+    write_configuration(home, {"server.directories.data": str(home.data)})
+    admin = [str(java.executable), "-cp", str(home.lib / "*"), "org.neo4j.server.startup.Neo4jAdminCommand"]
+    result = subprocess.run(
+        # "@file" keeps the password out of the process list.
+        [*admin, "dbms", "set-initial-password", f"@{path}"],
+        env=os.environ | {"NEO4J_HOME": str(home.root), "NEO4J_CONF": str(home.conf)},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise PipelineError(f"Neo4j would not take the first password: {result.stderr or result.stdout}")
+    return password
+
+
+def _ensure_worker(home: Home, password: str) -> None:
+    """Makes the user that background work runs as, with a password file of its own."""
+    running = find_running(home)
+    path = password_file(home, WORKER)
+    if running is None or path.exists():
+        return
+    worker_password = secrets.token_urlsafe(18)
+    try:
+        with _driver(running.bolt, USER, password) as driver:
+            driver.execute_query(
+                "CREATE OR REPLACE USER gnn_worker SET PASSWORD $password CHANGE NOT REQUIRED",
+                password=worker_password,
+                database_="system",
+            )
+    except AuthError:
+        return  # whoever changed the password looks after the users as well
+    write_private(path, worker_password + "\n")
+
+
+def _kill(pid: int) -> None:
+    try:
+        process = psutil.Process(pid)
+        process.kill()
+        process.wait(30)
+    except psutil.Error:
+        pass

@@ -1,0 +1,135 @@
+"""One real Neo4j for the whole run: authentication on, GDS and our plugin inside, data of its own.
+
+The jars are assembled once into ``build/test-home`` of the clone (``GNN4J_TEST_HOME`` names another
+place) and kept; an unchanged clone starts in seconds. ``GNN4J_TEST_URI``, ``GNN4J_TEST_HTTP`` and
+``GNN4J_TEST_PASSWORD`` point the tests at a server that runs already: its database is emptied by them.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import neo4j
+import pytest
+
+from gds_pipelines.server import process
+from gds_pipelines.server.home import Home
+from gds_pipelines.server.installation import install
+from gds_pipelines.server.memory import Memory
+
+ROOT = Path(__file__).resolve().parents[1]
+TEST_MEMORY = Memory(heap=1024, page_cache=512)
+TEST_SETTINGS = {
+    # 256 MB of empty log for each of two databases is no use to a test.
+    "db.tx_log.preallocate": "false",
+    "db.tx_log.rotation.size": "32m",
+}
+
+
+@dataclass
+class Server:
+    """A running Neo4j as the tests see it; ``home`` is None when it was not started by them."""
+
+    uri: str
+    http: str
+    user: str
+    password: str
+    home: Home | None = None
+    _drivers: dict[tuple[str, str], neo4j.Driver] = field(default_factory=dict)
+
+    def driver(self, user: str | None = None, password: str | None = None) -> neo4j.Driver:
+        """The one driver of this user (the administrator by default); closed at the end of the run."""
+        auth = (user or self.user, password or self.password)
+        if auth not in self._drivers:
+            self._drivers[auth] = neo4j.GraphDatabase.driver(self.uri, auth=auth)
+        return self._drivers[auth]
+
+    def execute(self, query: str, **parameters: Any) -> list[neo4j.Record]:
+        """Runs one statement as the administrator and returns its records."""
+        return self.driver().execute_query(query, parameters_=parameters).records
+
+    @contextmanager
+    def second_user(self, name: str = "bob") -> Iterator[neo4j.Driver]:
+        """A driver signed in as an ordinary user, who is gone afterwards."""
+        password = secrets.token_urlsafe(12)
+        system = self.driver()
+        system.execute_query(
+            "CREATE OR REPLACE USER $name SET PASSWORD $password CHANGE NOT REQUIRED",
+            name=name,
+            password=password,
+            database_="system",
+        )
+        try:
+            with neo4j.GraphDatabase.driver(self.uri, auth=(name, password)) as driver:
+                yield driver
+        finally:
+            system.execute_query("DROP USER $name IF EXISTS", name=name, database_="system")
+
+    def clear(self) -> None:
+        """Drops the administrator's graphs, all constraints and indexes, and all nodes."""
+        if self.execute("SHOW PROCEDURES YIELD name WHERE name = 'gds.graph.list' RETURN name"):
+            self.execute(
+                "CALL gds.graph.list() YIELD graphName CALL gds.graph.drop(graphName) YIELD nodeCount FINISH"
+            )
+        for kind, listing in (
+            ("CONSTRAINT", "SHOW CONSTRAINTS YIELD name RETURN name"),
+            ("INDEX", "SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name"),
+        ):
+            for record in self.execute(listing):
+                self.execute(f"DROP {kind} $name IF EXISTS", name=record["name"])
+        with self.driver().session() as session:
+            session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
+
+    def close(self) -> None:
+        for driver in self._drivers.values():
+            driver.close()
+
+
+@pytest.fixture(scope="session")
+def software() -> Home:
+    """A home with the jars and the freshly built plugin, for servers that the tests start."""
+    home = Home(Path(os.environ.get("GNN4J_TEST_HOME", ROOT / "build" / "test-home")).resolve())
+    with home.locked("server"):
+        install(home, report=lambda _: None)
+    return home
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The shared server; what one test leaves, the next one sees; ``database`` is it emptied."""
+    if uri := os.environ.get("GNN4J_TEST_URI"):
+        running = Server(
+            uri=uri,
+            http=os.environ.get("GNN4J_TEST_HTTP", "http://localhost:7474"),
+            user=os.environ.get("GNN4J_TEST_USER", "neo4j"),
+            password=os.environ["GNN4J_TEST_PASSWORD"],
+        )
+        yield running
+        running.close()
+        return
+    home = Home(tmp_path_factory.mktemp("server"), software=request.getfixturevalue("software").root)
+    status = process.start(home, lambda _: None, memory=TEST_MEMORY, extra=TEST_SETTINGS)
+    running = Server(str(status.uri), str(status.http), status.user, process.read_password(home), home)
+    try:
+        yield running
+    finally:
+        running.close()
+        process.kill(home)  # its data goes too, so nobody needs a clean stop
+
+
+@pytest.fixture
+def database(server: Server) -> Server:
+    """The shared server, emptied before the test."""
+    server.clear()
+    return server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever uses the server carries its mark, so that ``-m 'not server'`` leaves no one behind."""
+    for item in items:
+        if {"server", "database"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
