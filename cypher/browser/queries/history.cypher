@@ -1,0 +1,5 @@
+// History: what a user did last, newest first
+MATCH (user:User {id: 42})-[event]->(item:Item)
+RETURN type(event) AS did, item.title AS title, datetime({epochMillis: event.at}) AS at
+ORDER BY event.at DESC
+LIMIT 25

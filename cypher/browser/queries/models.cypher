@@ -1,0 +1,6 @@
+// Models: every version, and which one each alias points to
+MATCH (model:GnnModel)
+OPTIONAL MATCH (alias:GnnAlias)-[:POINTS_TO]->(model)
+RETURN model.name AS name, model.version AS version, model.state AS state, collect(alias.name) AS aliases,
+       model.contract AS contract, datetime({epochMillis: model.createdAt}) AS created
+ORDER BY name, version DESC
