@@ -1,0 +1,179 @@
+"""Any ``torch.nn.Module`` that follows a contract to a checked ONNX artefact.
+
+The module is traced by ``torch.onnx.export(dynamo=True)``, cleaned of all that
+torch writes about the machine it ran on, scanned by the rules of the plugin and
+compared with torch at several sizes. Only then is there an artefact.
+"""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model_export import golden, parity, scan
+from model_export.artefact import Artefact, assemble
+from model_export.errors import ArtefactError, ExportError
+from model_export.manifest import MODEL_FILE, item_propagation_signature
+
+OPSET = 20
+
+
+def export(
+    module: torch.nn.Module,
+    example: Mapping[str, NDArray | torch.Tensor] | Sequence[Mapping[str, NDArray | torch.Tensor]],
+    manifest: Mapping[str, Any],
+    *,
+    files: Mapping[str, bytes] | None = None,
+    tolerance: float = parity.TOLERANCE,
+) -> Artefact:
+    """Turn a module into an artefact.
+
+    Args:
+        module: takes the inputs of the signature as positional arguments in its order and returns the
+            outputs in its order. float32 weights.
+        example: inputs by name. Give several of different sizes: the first is traced and becomes the
+            golden sample (keep it small), each one is compared. Where the contract is known, further sizes
+            are made and compared in any case.
+        manifest: as ``docs/formats.md`` section 2; ``format``, ``schemaSha256``, ``golden`` and ``parts`` are
+            filled in. ``signature`` says which dimensions are free (None).
+        files: the Arrow parts of the contract, name to bytes.
+        tolerance: largest allowed relative difference between torch and ONNX Runtime.
+    Returns:
+        The artefact, complete and checked.
+    Raises:
+        ExportError: if the module cannot be exported or ONNX Runtime computes something else.
+        ArtefactError: if the model or the manifest breaks a rule.
+    """
+    given = [example] if isinstance(example, Mapping) else list(example)
+    signature = manifest.get("signature")
+    if signature is None and manifest.get("contract") == "item-propagation/1":
+        signature = item_propagation_signature(manifest["dimension"])
+    if signature is None:
+        raise ArtefactError("This artefact cannot be made", ["the manifest has no signature"])
+    examples = [_as_arrays(inputs, signature) for inputs in given]
+    if not examples:
+        raise ExportError("Export failed", ["give at least one example"])
+    model = to_onnx(module, examples[0], signature)
+    parity.compare(module, model, [*examples, *contract_examples(manifest)], tolerance)
+    names = [entry["name"] for entry in signature["outputs"]]
+    outputs = dict(zip(names, parity.run_torch(module, examples[0]), strict=True))
+    complete = {**manifest, "signature": signature, "golden": golden.sample(examples[0], outputs)}
+    return assemble(complete, {MODEL_FILE: model, **(files or {})})
+
+
+def to_onnx(module: torch.nn.Module, example: Mapping[str, NDArray], signature: Mapping[str, Any]) -> bytes:
+    """The clean, scanned bytes of ``model.onnx``; the same module and example give the same bytes.
+
+    Raises:
+        ExportError: if torch cannot export the module; the reason of torch is kept.
+        ArtefactError: if the result breaks a rule of the scan or the signature.
+    """
+    from torch.export import Dim
+
+    free = tuple(
+        {axis: Dim.DYNAMIC for axis, size in enumerate(entry["shape"]) if size is None}
+        for entry in signature["inputs"]
+    )
+    arguments = tuple(torch.from_numpy(np.array(array)) for array in example.values())
+    was_training = module.training
+    module.eval()
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)  # torch warns of libraries it would like to have
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                arguments,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[entry["name"] for entry in signature["inputs"]],
+                output_names=[entry["name"] for entry in signature["outputs"]],
+                dynamic_shapes=free,
+                external_data=False,
+                verbose=False,
+            )
+        proto = program.model_proto
+    except Exception as error:  # torch raises many classes here; all mean the module does not export
+        reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
+        raise ExportError("torch cannot export this module", [reason[0]]) from error
+    finally:
+        quiet.setLevel(level)
+        module.train(was_training)
+    _clean(proto)
+    model = proto.SerializeToString(deterministic=True)
+    result = scan.check(model)
+    faults = scan.signature_faults(result, dict(signature))
+    if faults:
+        raise ArtefactError("The exported model does not have the signature of the manifest", faults)
+    return model
+
+
+def _clean(proto: Any) -> None:
+    """Remove what tells of the machine (stack traces with paths) and what a later tool may misread.
+
+    Value infos go as well: they are stale after any rewrite and nothing needs them. Free dimensions are
+    called d0, d1, … in order of appearance, since torch's own names are no promise.
+    """
+    del proto.metadata_props[:]
+    proto.doc_string = ""
+    proto.producer_version = proto.producer_version.partition("+")[0]  # CPU and CUDA builds write the same
+    graph = proto.graph
+    graph.doc_string = ""
+    graph.name = "model"
+    del graph.metadata_props[:]
+    del graph.value_info[:]
+    for item in (*graph.node, *graph.initializer, *graph.input, *graph.output):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    for node in graph.node:
+        for attribute in node.attribute:
+            attribute.doc_string = ""
+            if attribute.HasField("t"):
+                del attribute.t.metadata_props[:]
+    names: dict[str, str] = {}
+    for value in (*graph.input, *graph.output):
+        for dimension in value.type.tensor_type.shape.dim:
+            if dimension.HasField("dim_param"):
+                dimension.dim_param = names.setdefault(dimension.dim_param, f"d{len(names)}")
+
+
+def _as_arrays(
+    inputs: Mapping[str, NDArray | torch.Tensor], signature: Mapping[str, Any]
+) -> dict[str, NDArray]:
+    """The inputs as arrays in the order of the signature, names and types checked."""
+    arrays = {
+        name: value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        for name, value in inputs.items()
+    }
+    declared = {entry["name"]: entry for entry in signature["inputs"]}
+    faults = [f"the example lacks the input '{name}'" for name in declared if name not in arrays]
+    faults += [f"the signature does not have the input '{name}'" for name in arrays if name not in declared]
+    for name in declared.keys() & arrays.keys():
+        entry, array = declared[name], arrays[name]
+        if str(array.dtype) != entry["dtype"]:
+            faults.append(f"the example of '{name}' is {array.dtype}, the signature says {entry['dtype']}")
+        shape = entry["shape"]
+        if len(shape) != array.ndim or any(
+            w is not None and w != f for w, f in zip(shape, array.shape, strict=True)
+        ):
+            faults.append(
+                f"the example of '{name}' has the shape {list(array.shape)}, the signature says {shape}"
+            )
+    if faults:
+        raise ExportError("The example does not fit the signature", sorted(faults))
+    return {name: arrays[name] for name in declared}
+
+
+def contract_examples(manifest: Mapping[str, Any]) -> list[dict[str, NDArray]]:
+    """Inputs every model of a contract must stand, by the contract of the manifest; empty where unknown."""
+    if manifest.get("contract") != "item-propagation/1":
+        return []
+    from model_export.item_propagation import examples
+
+    return examples(manifest["dimension"])

@@ -1,0 +1,90 @@
+"""Running a model with ONNX Runtime, on a GPU where ``onnxruntime-gpu`` finds one, else on the CPU.
+
+Models come as bytes, never as a path, so no external data next to a file can
+be read, and only after :mod:`model_export.scan` found nothing.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_export import scan
+from model_export.errors import ArtefactError
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+
+class Session:
+    """One opened model.
+
+    Attributes:
+        providers: what ONNX Runtime really uses, best first; the CPU stands last always.
+        input_names, output_names: in the order of the model.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.providers: list[str] = session.get_providers()
+        self.input_names: list[str] = [tensor.name for tensor in session.get_inputs()]
+        self.output_names: list[str] = [tensor.name for tensor in session.get_outputs()]
+
+    def run(self, inputs: Mapping[str, NDArray]) -> dict[str, NDArray]:
+        """One run; outputs by name.
+
+        Raises:
+            ArtefactError: if the inputs are not the model's, or ONNX Runtime refuses them.
+        """
+        faults = [f"input '{name}' is missing" for name in self.input_names if name not in inputs]
+        faults += [f"the model has no input '{name}'" for name in inputs if name not in self.input_names]
+        if faults:
+            raise ArtefactError("The model cannot run", faults)
+        feed = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        try:
+            found = self._session.run(None, feed)
+        except Exception as error:  # ONNX Runtime has a class per status code and no common base but this
+            raise ArtefactError("The model cannot run", [str(error).strip()]) from error
+        return dict(zip(self.output_names, found, strict=True))
+
+
+def available_providers() -> list[str]:
+    """CUDA before CPU where this installation of ONNX Runtime has CUDA; other providers are not used."""
+    import onnxruntime
+
+    return [name for name in (CUDA, CPU) if name in onnxruntime.get_available_providers()]
+
+
+def open_session(model: bytes, *, providers: Sequence[str] | None = None, threads: int = 1) -> Session:
+    """Scan the bytes and open them.
+
+    Args:
+        model: the bytes of ``model.onnx``.
+        providers: ONNX Runtime providers in order of preference; None takes CUDA where it is and works.
+        threads: intra-op threads, at least 1. Parallel requests beat parallel operators.
+    Raises:
+        ArtefactError: with all findings of the scan, or the reason of ONNX Runtime.
+    """
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, found {threads}")
+    scan.check(model)
+    import onnxruntime
+
+    wanted = list(providers) if providers is not None else available_providers()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = False  # free shapes: the arena only grows
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3  # errors come as exceptions; warnings name torch internals
+    with warnings.catch_warnings():
+        # A provider that fails to start is left out by ONNX Runtime with a warning; `providers` tells.
+        warnings.simplefilter("ignore")
+        try:
+            return Session(onnxruntime.InferenceSession(model, options, providers=wanted))
+        except Exception as error:
+            raise ArtefactError("ONNX Runtime refuses the model", [str(error).strip()]) from error
