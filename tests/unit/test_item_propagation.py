@@ -36,7 +36,7 @@ def pairs():
 
 
 def propagate(pairs, base, layers):
-    """Node by node and layer by layer, in double: e of the items, c of the items, mean of the users' layers."""
+    """Node by node, layer by layer, in double: e and c of the items, the mean of the users' layers."""
     users, items = (1, 2, 3), (101, 102, 103, 104)
     neighbours = {node: [] for node in (*users, *items)}
     for (user, item), (weight, _) in pairs.items():
