@@ -178,7 +178,8 @@ def scan_model(model: bytes | memoryview) -> Scan:
     try:
         walker.model(memoryview(model))
     except _Malformed as error:
-        walker.find("wire", f"it is not an ONNX file: {error}")
+        # What was found before may be an accident of bytes that mean nothing.
+        return Scan(findings=[Finding("wire", f"it is not an ONNX file: {error}")])
     return walker.result
 
 
@@ -305,9 +306,8 @@ class _Walker:
         if len(own) != 1 or own[0] not in OPSETS:
             self.find("opset", f"the opset is {own}; exactly one of {OPSETS[0]} to {OPSETS[-1]} is allowed")
         if graph is None:
-            self.find("wire", "it is not an ONNX file: it has no graph")
-        else:
-            self._graph(graph)
+            raise _Malformed("it has no graph")
+        self._graph(graph)
 
     def _opset(self, data: memoryview) -> tuple[str, int]:
         domain, version = "", 0
@@ -436,7 +436,7 @@ class _Walker:
     def _tensor(self, data: memoryview) -> tuple[str, _Tensor]:
         name, kind, dims = "", 0, []
         raw: memoryview | None = None
-        floats = 0
+        external, floats = False, 0
         int32s: list[int] = []
         int64s: list[int] = []
         for label, value, wire in self.fields("tensor", data):
@@ -457,7 +457,10 @@ class _Walker:
             elif label == "int64_data":
                 int64s += _packed_varints(value) if wire == _LEN else [_signed(value)]
             elif label == "data_location" and value != 0:
-                self.find("external-data", "a tensor keeps its data in another file")
+                self.find(*_REFUSED["tensor", 13])
+                external = True
+        if external or any(number == 13 for number, _, _ in _raw_fields(data)):
+            return name, _Tensor(None, None)  # reported; its length is no second fault
         if kind not in ELEMENT_BYTES:
             self.find(
                 "tensor-type",
