@@ -20,6 +20,7 @@ from gds_pipelines.server import process
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.installation import install
 from gds_pipelines.server.memory import Memory
+from gds_pipelines.server.report import Silent
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST_MEMORY = Memory(heap=1024, page_cache=512)
@@ -94,7 +95,7 @@ def software() -> Home:
     """A home with the jars and the freshly built plugin, for servers that the tests start."""
     home = Home(Path(os.environ.get("GNN4J_TEST_HOME", ROOT / "build" / "test-home")).resolve())
     with home.locked("server"):
-        install(home, report=lambda _: None)
+        install(home, Silent())
     return home
 
 
@@ -112,7 +113,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         running.close()
         return
     home = Home(tmp_path_factory.mktemp("server"), software=request.getfixturevalue("software").root)
-    status = process.start(home, lambda _: None, memory=TEST_MEMORY, extra=TEST_SETTINGS)
+    status = process.start(home, Silent(), memory=TEST_MEMORY, extra=TEST_SETTINGS)
     running = Server(str(status.uri), str(status.http), status.user, process.read_password(home), home)
     try:
         yield running

@@ -75,8 +75,13 @@ class Home:
         return (self.software or self.root) / "installed.json"
 
     @property
+    def log(self) -> Path:
+        """What Neo4j reports: the first place to look."""
+        return self.logs / "neo4j.log"
+
+    @property
     def console_log(self) -> Path:
-        """What the server prints: the first place to look when it does not start."""
+        """What the JVM prints, since the last start."""
         return self.logs / "console.log"
 
     def create(self) -> None:

@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.java import Java, find_java
-from gds_pipelines.server.maven import Maven, Report
+from gds_pipelines.server.maven import Maven
+from gds_pipelines.server.report import Report
 
 _POM = "{http://maven.apache.org/POM/4.0.0}"
 _PLUGIN_GLOB = "gnn4j-plugin-*.jar"
@@ -146,6 +147,8 @@ def _install_server(home: Home, sources: Sources, maven: Maven, report: Report, 
     staging = home.build / "server"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
+    megabytes = int(sources.property("gnn4j.download.megabytes"))
+    report.step("Fetching Neo4j from Maven Central", expected=megabytes * 10**6)
     arguments = ["package", f"-Dgnn4j.home={staging}", *([] if with_gds else ["-DwithoutGds"])]
     maven.run(
         sources.server, arguments, home.build / "server.log", "Fetching Neo4j from Maven Central", report
@@ -178,7 +181,7 @@ def _install_plugin(home: Home, sources: Sources, maven: Maven, report: Report) 
         sources.plugin / "src": {"test"},
     }
     shutil.copytree(sources.cypher, copy, ignore=lambda place, _: unneeded.get(Path(place), set()))
-    report("compiling the plugin")
+    report.step("Building the plugin")
     # maven.test.skip leaves the tests uncompiled: their sources were not copied.
     maven.run(
         copy / "plugin",

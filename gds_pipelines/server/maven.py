@@ -13,17 +13,14 @@ import sys
 import tempfile
 import zipfile
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
-import requests
-from jgo.constants import default_maven_repo
-from jgo.maven import MavenContext, PythonResolver
-
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.java import Java
+from gds_pipelines.server.report import Report
 from gds_pipelines.server.truststore import ca_bundle, java_options
 
 VERSION = "3.9.11"
@@ -33,11 +30,9 @@ SHA512 = (
 )
 _GROUP, _ARTIFACT = "org.apache.maven", "apache-maven"
 _TAIL_LINES = 40
+_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _INTERESTING = re.compile(r"ERROR|FAIL")
 _DOWNLOADED = re.compile(r"^Downloaded from \S+: \S+/(\S+) \((\S+ \S+) at")
-
-Report = Callable[[str], None]
-"""Told what is being done now, in a few words; called often."""
 
 
 class MavenFailed(PipelineError):
@@ -76,7 +71,7 @@ class Maven:
         with tempfile.TemporaryDirectory(dir=self.directory) as scratch:
             if archive is None:
                 archive = _download(Path(scratch) / "repository", report)
-            report(f"unpacking Maven {VERSION}")
+            report.step(f"Unpacking Maven {VERSION}")
             with zipfile.ZipFile(archive) as zipped:
                 zipped.extractall(Path(scratch) / "unpacked")
             unpacked = Path(scratch) / "unpacked" / f"{_ARTIFACT}-{VERSION}"
@@ -115,7 +110,7 @@ class Maven:
                 output.write(line)
                 tail.append(line.rstrip())
                 if match := _DOWNLOADED.match(line):
-                    report(f"{match[1]} ({match[2]})")
+                    report.received(match[1], parse_size(match[2]))
         if process.returncode != 0:
             told = [line for line in tail if _INTERESTING.search(line)] or list(tail)[-5:]
             raise MavenFailed(what, log, told[:12])
@@ -138,6 +133,8 @@ class Maven:
     @staticmethod
     def _cached() -> Path | None:
         """The archive in the user's own Maven repository, when it is there and whole."""
+        from jgo.constants import default_maven_repo
+
         path = default_maven_repo().joinpath(
             *_GROUP.split("."), _ARTIFACT, VERSION, f"{_ARTIFACT}-{VERSION}-bin.zip"
         )
@@ -148,6 +145,15 @@ def sha512(path: Path) -> str:
     """Hex digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha512").hexdigest()
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size as Maven prints it, such as ``1.2 MB`` or ``816 B``; 0 when it is something else."""
+    number, _, unit = text.partition(" ")
+    try:
+        return round(float(number) * _UNITS[unit])
+    except (ValueError, KeyError):
+        return 0
 
 
 def mirror_of_central(settings: Path) -> str | None:
@@ -167,16 +173,13 @@ def mirror_of_central(settings: Path) -> str | None:
 
 
 def _download(repository: Path, report: Report) -> Path:
+    import requests
+    from jgo.maven import MavenContext, PythonResolver
+
     @contextmanager
     def progress(name: str, total: int):
-        received = 0
-
-        def update(count: int) -> None:
-            nonlocal received
-            received += count
-            report(f"{name} {100 * received // total} %")
-
-        yield update
+        report.step(f"Downloading Maven {VERSION}", expected=total)
+        yield lambda count: report.received(name, count)
 
     mirror = mirror_of_central(Path.home() / ".m2" / "settings.xml")
     context = MavenContext(

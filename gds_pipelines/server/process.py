@@ -16,18 +16,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import neo4j
 import psutil
-from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.home import Home, write_private
 from gds_pipelines.server.installation import installed
 from gds_pipelines.server.java import Java, find_java
-from gds_pipelines.server.maven import Report
 from gds_pipelines.server.memory import Memory, memory_for, usable_memory
+from gds_pipelines.server.report import Report
 from gds_pipelines.server.settings import (
     ADVERTISED_HOST,
     LISTEN,
@@ -38,6 +36,9 @@ from gds_pipelines.server.settings import (
     settings,
     write_configuration,
 )
+
+if TYPE_CHECKING:  # the driver takes a second to import, and `status` needs none
+    import neo4j
 
 USER = "neo4j"
 BOLT_PORT = 7687
@@ -53,12 +54,13 @@ _PORT_TAKEN = ("Address already in use", "BindException", "is already in use")
 
 
 class ServerFailed(PipelineError):
-    """The server ended, or did not answer in time; carries the end of its log."""
+    """The server ended, or did not answer in time; carries what it said since it was started."""
 
-    def __init__(self, reason: str, log: Path) -> None:
-        tail = log_tail(log)
-        shown = "".join(f"\n  {line}" for line in tail) or " (it is empty)"
-        super().__init__(f"Neo4j {reason}. The whole log: {log}; its end:{shown}")
+    def __init__(self, reason: str, home: Home, log_offset: int) -> None:
+        # The JVM speaks on the console, Neo4j in its log.
+        self.said = [*log_tail(home.console_log), *log_tail(home.log, since=log_offset)]
+        shown = "".join(f"\n  {line}" for line in self.said) or " nothing"
+        super().__init__(f"Neo4j {reason}. Its logs are in {home.logs}; what it said:{shown}")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Running:
     bolt: int
     http: int
     plugin_sha256: str
-    started_at: float
+    log_offset: int
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def status(home: Home) -> Status:
         "home": str(home.root),
         "user": USER,
         "passwordFile": str(password_file(home)),
-        "log": str(home.console_log),
+        "log": str(home.log),
         "neo4j": has.neo4j or None,
         "gds": has.gds,
     }
@@ -173,7 +175,7 @@ def start(
     java = java or find_java()
     memory = memory or memory_for(usable_memory())
     if running := find_running(home):
-        report("waiting for the server that is already there")
+        report.step("Waiting for the server that is already there")
         _await(home, running, seconds)
         return status(home)
     _end_strays(home)
@@ -185,17 +187,16 @@ def start(
         ports = Ports(bolt, free_port(http_port, taken=bolt))
         values = settings(home, ports, memory, plugin if plugin.is_file() else None) | dict(extra or {})
         write_configuration(home, values)
-        report(f"starting Neo4j on port {ports.bolt}")
+        report.step(f"Starting Neo4j on port {ports.bolt}")
+        log_offset = home.log.stat().st_size if home.log.exists() else 0
         process = _launch(java_command(java.executable, home, memory, java.version), home)
-        running = Running(
-            process.pid, ports.bolt, ports.http, installed(home).plugin_sha256, started_at=time.time()
-        )
+        running = Running(process.pid, ports.bolt, ports.http, installed(home).plugin_sha256, log_offset)
         write_private(_state_file(home), json.dumps(asdict(running)))
         try:
             _await(home, running, seconds)
-        except ServerFailed:
+        except ServerFailed as error:
             # Between the look at a port and Neo4j's own bind, another program may have taken it.
-            lost_port = any(word in line for line in log_tail(home.console_log) for word in _PORT_TAKEN)
+            lost_port = any(word in line for line in error.said for word in _PORT_TAKEN)
             _kill(running.pid)
             _state_file(home).unlink(missing_ok=True)
             if not lost_port or attempt == _START_ATTEMPTS:
@@ -246,14 +247,17 @@ def free_port(wanted: int, taken: int | None = None) -> int:
         return int(probe.getsockname()[1])
 
 
-def log_tail(path: Path, lines: int = _TAIL_LINES) -> list[str]:
-    """The last lines of a log; empty when there is none."""
+def log_tail(path: Path, since: int = 0, lines: int = _TAIL_LINES) -> list[str]:
+    """The last lines of a log that are not blank, from byte ``since`` on; empty when there is none."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 200 * lines))
-            return file.read().decode("utf-8", errors="replace").splitlines()[-lines:]
+            size = path.stat().st_size
+            # A log that was rotated meanwhile is shorter than it was.
+            file.seek(max(since if since <= size else 0, size - 300 * lines))
+            text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return []
+    return [line for line in text.splitlines() if line.strip()][-lines:]
 
 
 def _state_file(home: Home) -> Path:
@@ -340,11 +344,13 @@ def _launch(command: list[str], home: Home) -> subprocess.Popen[bytes]:
 
 def _await(home: Home, running: Running, seconds: float) -> None:
     """Waits until the server lets us in with the password."""
+    from neo4j.exceptions import AuthError, DriverError, Neo4jError
+
     deadline = time.monotonic() + seconds
     password = read_password(home)
     while time.monotonic() < deadline:
         if not _is_server(running.pid, home):
-            raise ServerFailed("ended while it was starting", home.console_log)
+            raise ServerFailed("ended while it was starting", home, running.log_offset)
         if _listens(running.bolt) and _listens(running.http):
             try:
                 with _driver(running.bolt, USER, password) as driver:
@@ -356,10 +362,12 @@ def _await(home: Home, running: Running, seconds: float) -> None:
             except (DriverError, Neo4jError):
                 pass  # still starting: listening before the databases are there
         time.sleep(_POLL_SECONDS)
-    raise ServerFailed(f"did not answer within {seconds:g} s", home.console_log)
+    raise ServerFailed(f"did not answer within {seconds:g} s", home, running.log_offset)
 
 
-def _driver(bolt: int, user: str, password: str) -> neo4j.Driver:
+def _driver(bolt: int, user: str, password: str) -> "neo4j.Driver":
+    import neo4j
+
     return neo4j.GraphDatabase.driver(
         f"bolt://{LISTEN}:{bolt}", auth=(user, password), telemetry_disabled=True
     )
@@ -397,6 +405,8 @@ def _password(home: Home, java: Java) -> str:
 
 def _ensure_worker(home: Home, password: str) -> None:
     """Makes the user that background work runs as, with a password file of its own."""
+    from neo4j.exceptions import AuthError
+
     running = find_running(home)
     path = password_file(home, WORKER)
     if running is None or path.exists():
