@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -140,12 +141,17 @@ def status(home: Home) -> Status:
 
 
 def find_running(home: Home) -> Running | None:
-    """The living server of this home, or None; never a foreign process with a recycled number."""
+    """The living server of this home, or None; never a foreign process with a recycled number.
+
+    A server whose state file was lost is found by its command line.
+    """
     try:
         running = Running(**json.loads(_state_file(home).read_text(encoding="utf-8")))
+        if _is_server(running.pid, home):
+            return running
     except (OSError, ValueError, TypeError):
-        return None
-    return running if _is_server(running.pid, home) else None
+        pass
+    return next((_without_state(pid, home) for pid in psutil.pids() if _is_server(pid, home)), None)
 
 
 def start(
@@ -178,7 +184,6 @@ def start(
         report.step("Waiting for the server that is already there")
         _await(home, running, seconds)
         return status(home)
-    _end_strays(home)
     home.create()
     password = _password(home, java)
     plugin = home.plugins / installed(home).plugin_jar
@@ -272,20 +277,27 @@ def _is_server(pid: int, home: Home) -> bool:
         return False
 
 
-def _end_strays(home: Home) -> None:
-    """A server of this home whose state file was lost would hold the store's lock: end it cleanly."""
-    for process in psutil.process_iter():
-        if not _is_server(process.pid, home):
-            continue
-        try:
-            process.send_signal(signal.SIGTERM)
-            process.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired as error:
-            raise PipelineError(
-                f"Process {process.pid} is a server of '{home.root}' that does not end. End it and try again."
-            ) from error
-        except psutil.NoSuchProcess:
-            continue
+def _without_state(pid: int, home: Home) -> Running:
+    """What the configuration of the last start says about a server that is only known by its process."""
+    ports = {
+        name: int(value.rpartition(":")[2])
+        for name, _, value in (line.partition("=") for line in _lines(home.conf / "neo4j.conf"))
+        if name.endswith(".listen_address") and value.rpartition(":")[2].isdigit()
+    }
+    return Running(
+        pid,
+        bolt=ports.get("server.bolt.listen_address", BOLT_PORT),
+        http=ports.get("server.http.listen_address", HTTP_PORT),
+        plugin_sha256=installed(home).plugin_sha256,
+        log_offset=0,
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
 
 
 def _is_free(port: int) -> bool:
@@ -315,6 +327,15 @@ def _listens(port: int) -> bool:
     try:
         with socket.create_connection((LISTEN, port), timeout=2):
             return True
+    except OSError:
+        return False
+
+
+def _serves(port: int) -> bool:
+    """Whether the web server answers; it is the last thing that Neo4j starts."""
+    try:
+        with urllib.request.urlopen(f"http://{LISTEN}:{port}/", timeout=5) as answer:
+            return bool(answer.status == 200)
     except OSError:
         return False
 
@@ -351,7 +372,7 @@ def _await(home: Home, running: Running, seconds: float) -> None:
     while time.monotonic() < deadline:
         if not _is_server(running.pid, home):
             raise ServerFailed("ended while it was starting", home, running.log_offset)
-        if _listens(running.bolt) and _listens(running.http):
+        if _listens(running.bolt) and _serves(running.http):
             try:
                 with _driver(running.bolt, USER, password) as driver:
                     driver.verify_connectivity()
