@@ -1,4 +1,4 @@
-"""What the database itself serves below /gnn, over HTTP: files of the plugin's jar, open to all, and nothing else."""
+"""What the database itself serves below /gnn, over HTTP: files of the jar, open to all, and nothing else."""
 
 import io
 import re
