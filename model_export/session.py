@@ -112,6 +112,7 @@ def open_session(model: bytes, *, providers: Sequence[str] | None = None, thread
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # what was scanned, nothing else
     options.enable_cpu_mem_arena = False  # free shapes: the arena only grows
     options.enable_mem_pattern = False
     options.log_severity_level = 3  # errors come as exceptions; warnings name torch internals

@@ -69,6 +69,7 @@ public final class OnnxModel implements AutoCloseable {
                 options.setIntraOpNumThreads(threads);
                 options.setInterOpNumThreads(1);
                 options.addConfigEntry("session.intra_op.allow_spinning", "0");
+                options.addConfigEntry("session.load_model_format", "ONNX"); // what was scanned, nothing else
                 // With sizes that differ from call to call the arena and the memory pattern only grow.
                 options.setCPUArenaAllocator(false);
                 options.setMemoryPatternOptimization(false);

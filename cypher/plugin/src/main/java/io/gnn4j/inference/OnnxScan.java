@@ -120,6 +120,11 @@ public final class OnnxScan {
             return new Result(
                 List.of(new Finding("size", "It has " + bytes.length + " bytes; 1 to " + MAX_BYTES + " are allowed.")), List.of(), List.of());
         }
+        if (bytes.length >= 8 && bytes[4] == 'O' && bytes[5] == 'R' && bytes[6] == 'T' && bytes[7] == 'M') {
+            // ONNX Runtime tells its own format by these bytes alone: one model to this walk, another to the runtime.
+            return new Result(List.of(new Finding("wire", "It is not an ONNX file: it is in ONNX Runtime's own format.")),
+                List.of(), List.of());
+        }
         var scan = new OnnxScan();
         try {
             scan.model(new ProtoReader(bytes, 0, bytes.length));
