@@ -2,9 +2,4 @@
 package io.gnn4j.graph;
 
 /** Stands where GDS is absent or unsupported, and says so. */
-public record NoGds(GdsStatus status) implements GraphCatalog {
-    @Override
-    public ProjectedGraph open(String user, String database, String graphName) {
-        throw new GdsUnavailable(status);
-    }
-}
+public record NoGds(GdsStatus status) implements GraphCatalog {}
