@@ -212,7 +212,7 @@ def parse_version(version: str) -> tuple[int, int]:
 
 def _verify(driver: neo4j.Driver, target: Target) -> None:
     try:
-        driver.verify_connectivity(database=target.database)
+        driver.execute_query("RETURN 1", database_=target.database, routing_="r")
     except AuthError as error:
         if target.password is None:
             reason = "asks for a password, and NEO4J_PASSWORD is not set"

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.home import Home, write_private
 from gds_pipelines.server.installation import installed
 from gds_pipelines.server.java import Java, find_java
-from gds_pipelines.server.memory import Memory, memory_for, usable_memory
+from gds_pipelines.server.memory import Memory, memory_for, own_memory, usable_memory
 from gds_pipelines.server.report import Report
 from gds_pipelines.server.settings import (
     ADVERTISED_HOST,
@@ -33,6 +34,7 @@ from gds_pipelines.server.settings import (
     Ports,
     java_command,
     marker,
+    own_settings,
     settings,
     write_configuration,
 )
@@ -140,12 +142,17 @@ def status(home: Home) -> Status:
 
 
 def find_running(home: Home) -> Running | None:
-    """The living server of this home, or None; never a foreign process with a recycled number."""
+    """The living server of this home, or None; never a foreign process with a recycled number.
+
+    A server whose state file was lost is found by its command line.
+    """
     try:
         running = Running(**json.loads(_state_file(home).read_text(encoding="utf-8")))
+        if _is_server(running.pid, home):
+            return running
     except (OSError, ValueError, TypeError):
-        return None
-    return running if _is_server(running.pid, home) else None
+        pass
+    return next((_without_state(pid, home) for pid in psutil.pids() if _is_server(pid, home)), None)
 
 
 def start(
@@ -173,12 +180,11 @@ def start(
         ServerFailed: with the end of the log, if it does not come up.
     """
     java = java or find_java()
-    memory = memory or memory_for(usable_memory())
+    memory = own_memory(memory or memory_for(usable_memory()), own_settings(home))
     if running := find_running(home):
         report.step("Waiting for the server that is already there")
         _await(home, running, seconds)
         return status(home)
-    _end_strays(home)
     home.create()
     password = _password(home, java)
     plugin = home.plugins / installed(home).plugin_jar
@@ -240,7 +246,7 @@ def kill(home: Home) -> None:
 def free_port(wanted: int, taken: int | None = None) -> int:
     """``wanted`` or the first free port above it, on both loopback addresses; any port when 200 are taken."""
     for port in range(wanted, min(wanted + _PORTS_TRIED, 65536)):
-        if port != taken and _is_free(port):
+        if port != taken and is_free(port):
             return port
     with socket.socket() as probe:
         probe.bind((LISTEN, 0))
@@ -272,23 +278,31 @@ def _is_server(pid: int, home: Home) -> bool:
         return False
 
 
-def _end_strays(home: Home) -> None:
-    """A server of this home whose state file was lost would hold the store's lock: end it cleanly."""
-    for process in psutil.process_iter():
-        if not _is_server(process.pid, home):
-            continue
-        try:
-            process.send_signal(signal.SIGTERM)
-            process.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired as error:
-            raise PipelineError(
-                f"Process {process.pid} is a server of '{home.root}' that does not end. End it and try again."
-            ) from error
-        except psutil.NoSuchProcess:
-            continue
+def _without_state(pid: int, home: Home) -> Running:
+    """What the configuration of the last start says about a server that is only known by its process."""
+    ports = {
+        name: int(value.rpartition(":")[2])
+        for name, _, value in (line.partition("=") for line in _lines(home.conf / "neo4j.conf"))
+        if name.endswith(".listen_address") and value.rpartition(":")[2].isdigit()
+    }
+    return Running(
+        pid,
+        bolt=ports.get("server.bolt.listen_address", BOLT_PORT),
+        http=ports.get("server.http.listen_address", HTTP_PORT),
+        plugin_sha256=installed(home).plugin_sha256,
+        log_offset=0,
+    )
 
 
-def _is_free(port: int) -> bool:
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen there, on both loopback addresses."""
     for family, address in ((socket.AF_INET, LISTEN), (socket.AF_INET6, "::1")):
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -315,6 +329,15 @@ def _listens(port: int) -> bool:
     try:
         with socket.create_connection((LISTEN, port), timeout=2):
             return True
+    except OSError:
+        return False
+
+
+def _serves(port: int) -> bool:
+    """Whether the web server answers; it is the last thing that Neo4j starts."""
+    try:
+        with urllib.request.urlopen(f"http://{LISTEN}:{port}/", timeout=5) as answer:
+            return bool(answer.status == 200)
     except OSError:
         return False
 
@@ -351,7 +374,7 @@ def _await(home: Home, running: Running, seconds: float) -> None:
     while time.monotonic() < deadline:
         if not _is_server(running.pid, home):
             raise ServerFailed("ended while it was starting", home, running.log_offset)
-        if _listens(running.bolt) and _listens(running.http):
+        if _listens(running.bolt) and _serves(running.http):
             try:
                 with _driver(running.bolt, USER, password) as driver:
                     driver.verify_connectivity()

@@ -69,6 +69,9 @@ def settings(home: Home, ports: Ports, memory: Memory, plugin: Path | None) -> d
         "dbms.security.procedures.unrestricted": "gds.*",
         "dbms.usage_report.enabled": "false",
         "client.allow_telemetry": "false",
+        # Bolt waits 10 s at shutdown for nobody otherwise.
+        "internal.dbms.bolt.netty_server_shutdown_quiet_period_duration": "0s",
+        "internal.server.bolt.connection_shutdown_wait_time": "1s",
         "server.memory.heap.initial_size": f"{min(memory.heap, 512)}m",
         "server.memory.heap.max_size": f"{memory.heap}m",
         "server.memory.pagecache.size": f"{memory.page_cache}m",

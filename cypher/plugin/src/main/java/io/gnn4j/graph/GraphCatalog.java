@@ -12,4 +12,13 @@ public interface GraphCatalog {
     record GdsStatus(boolean found, String version, boolean supported, String detail) {}
 
     GdsStatus status();
+
+    /**
+     * A projection of one user. Another user's projection of the same name is not seen, whoever asks.
+     *
+     * @param user the executing user; empty with authentication off
+     * @throws GraphNotFound when that user has no such graph, with the names that user has
+     * @throws GdsUnavailable when no supported GDS is linked
+     */
+    ProjectedGraph open(String user, String database, String graphName);
 }

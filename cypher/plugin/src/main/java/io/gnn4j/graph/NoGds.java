@@ -2,4 +2,9 @@
 package io.gnn4j.graph;
 
 /** Stands where GDS is absent or unsupported, and says so. */
-public record NoGds(GdsStatus status) implements GraphCatalog {}
+public record NoGds(GdsStatus status) implements GraphCatalog {
+    @Override
+    public ProjectedGraph open(String user, String database, String graphName) {
+        throw new GdsUnavailable(status);
+    }
+}
