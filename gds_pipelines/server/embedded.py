@@ -100,7 +100,7 @@ class EmbeddedServer:
                 f"'{directory}' is not a directory. Name the directory 'plugins' of your Neo4j, which exists "
                 f"beside its 'conf'."
             )
-        install(self.home, report, parts=("plugin",))
+        self.install(report)
         jar = plugin_jar(self.home)
         target = directory / jar.name
         try:

@@ -1,0 +1,237 @@
+"""Ranking losses as pieces of their own, usable with each encoder they suit.
+
+Shapes: B = users or pairs of a batch, I = items, D = dimensions, S = shared negatives.
+Sampled losses take scores (positives [B], negatives [B, S]) and return a scalar; the
+full softmax takes vectors, because the [B, I] matrix must not go through autograd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gds_pipelines.errors import UnknownName
+
+
+def bpr(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> Tensor:
+    """-log sigmoid(positive - negative), mean over pairs and negatives (Rendle et al. 2009)."""
+    return _mean(F.softplus(negative - positive[:, None]).mean(dim=1), weight)
+
+
+def bce(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy of the positive as 1 and each negative as 0 (He et al. 2017)."""
+    return _mean((F.softplus(-positive) + F.softplus(negative).sum(dim=1)) / (1 + negative.shape[1]), weight)
+
+
+def squared_error(score: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean of (score - target)²; for ratings."""
+    return _mean((score - target).square(), weight)
+
+
+def sampled_softmax(
+    positive: Tensor,
+    negative: Tensor,
+    weight: Tensor | None = None,
+    *,
+    temperature: float = 0.1,
+    log_expected: Tensor | None = None,
+) -> Tensor:
+    """-log of the positive's share among itself and the negatives.
+
+    Args:
+        log_expected: [S] or [B, S] – log of how often each negative is expected in the sample
+            (the logQ correction); None when they were drawn uniformly. Source: Bengio & Senécal (2008).
+    """
+    positive, negative = positive / temperature, negative / temperature
+    if log_expected is not None:
+        negative = negative - log_expected
+    everything = torch.cat([positive[:, None], negative], dim=1)
+    return _mean(torch.logsumexp(everything, dim=1) - positive, weight)
+
+
+def bsl(
+    positive: Tensor,
+    negative: Tensor,
+    weight: Tensor | None = None,
+    *,
+    temperature: float = 0.1,
+    positive_temperature: float = 0.1,
+) -> Tensor:
+    """Bilateral softmax: a soft minimum over the positives against a soft maximum over the negatives.
+
+    -t1 log mean_b exp(s+/t1) smooths noise in the positives as the softmax does in the negatives
+    (Wu et al. 2024, BSL), here over the batch. A weight multiplies a pair's share in that mean.
+    """
+    margin = (positive / positive_temperature) - (
+        torch.logsumexp(negative / temperature, dim=1) * (temperature / positive_temperature)
+    )
+    if weight is not None:
+        margin = margin + weight.clamp(min=1e-12).log()
+        return -(torch.logsumexp(margin, dim=0) - weight.sum().clamp(min=1e-12).log())
+    return -(torch.logsumexp(margin, dim=0) - torch.log(torch.tensor(float(max(1, len(margin))))))
+
+
+def ccl(
+    positive: Tensor,
+    negative: Tensor,
+    weight: Tensor | None = None,
+    *,
+    margin: float = 0.4,
+    negative_weight: float = 150.0,
+) -> Tensor:
+    """(1 - cos+) + w * mean of max(0, cos- - margin) (Mao et al. 2021, SimpleX); scores are cosines."""
+    return _mean((1 - positive) + negative_weight * F.relu(negative - margin).mean(dim=1), weight)
+
+
+def contrast(first: Tensor, second: Tensor, *, temperature: float = 0.2) -> Tensor:
+    """InfoNCE between two views [B, D] of the same rows; the other rows of the batch are the negatives."""
+    first, second = F.normalize(first, dim=1), F.normalize(second, dim=1)
+    logits = first @ second.t() / temperature
+    return (torch.logsumexp(logits, dim=1) - logits.diagonal()).mean()
+
+
+SAMPLED: dict[str, Callable[..., Tensor]] = {
+    "bpr": bpr,
+    "bce": bce,
+    "sampled-softmax": sampled_softmax,
+    "bsl": bsl,
+    "ccl": ccl,
+}
+"""Losses over (positive [B], negative [B, S], weight) by name."""
+
+
+def sampled_loss(name: str) -> Callable[..., Tensor]:
+    """A sampled loss by name."""
+    if name not in SAMPLED:
+        raise UnknownName("loss", name, SAMPLED)
+    return SAMPLED[name]
+
+
+# -------------------------------------------------------------------- full softmax
+
+
+def fast_type(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it in hardware, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+class FullSoftmax:
+    """Softmax over all items the user does not have, for every positive of a batch of users.
+
+    loss = sum_u w_u sum_{i in items(u)} [ -s_ui + log sum_{j not in items(u)} exp(s_uj) ],
+    s_uj = unit(u) . e_j / temperature. The user's own items are the targets and leave the denominator.
+    The [B, I] matrix is neither normalised nor scaled: factors go on the small side.
+
+    Args:
+        temperature: > 0.
+        dtype: of the matrix products; row sums and gradients have the type of the vectors.
+    The buffer of the largest batch is kept between calls.
+    """
+
+    def __init__(self, temperature: float, dtype: torch.dtype) -> None:
+        self.temperature, self.dtype = temperature, dtype
+        self._buffer: Tensor | None = None
+
+    def gradients(
+        self, users: Tensor, items: Tensor, rows: Tensor, columns: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss and its gradients times the temperature, without the part of the positives.
+
+        Args:
+            users: [B, D] unit vectors.
+            items: [I, D].
+            rows, columns: [P] batch position and item of every pair of the batch's users.
+            weight: [B] w_u times the number of the user's positives.
+        Returns:
+            (log-denominator part of the loss, d users [B, D], d items [I, D]).
+        """
+        size = (users.shape[0], items.shape[0])
+        if (
+            self._buffer is None
+            or self._buffer.shape[0] < size[0]
+            or self._buffer.shape[1] != size[1]
+            or (self._buffer.device != users.device)
+        ):
+            self._buffer = torch.empty(size, dtype=self.dtype, device=users.device)
+        share = self._buffer[: size[0]]
+        small = items.to(self.dtype)
+        scaled = users / self.temperature
+        torch.mm(scaled.to(self.dtype), small.t(), out=share)
+        # Short items need no row maximum; where lengths are free the exponent must be kept in range.
+        shift = torch.zeros((), dtype=users.dtype, device=users.device)
+        share[rows, columns] = -torch.inf
+        if float(items.norm(dim=1).max()) / self.temperature > 60.0:
+            top = share.amax(dim=1, keepdim=True)
+            share.sub_(top)
+            shift = top[:, 0].to(users.dtype)
+        share.exp_()
+        total = share.sum(dim=1, dtype=users.dtype).clamp_(min=1e-30)
+        factor = (weight / total)[:, None]
+        d_users = (share @ small).to(users.dtype) * factor
+        d_items = (share.t() @ (users * factor).to(self.dtype)).to(users.dtype)
+        return (weight * (total.log() + shift)).sum(), d_users, d_items
+
+    def __call__(
+        self,
+        users: Tensor,
+        items: Tensor,
+        rows: Tensor,
+        columns: Tensor,
+        weight: Tensor,
+        candidates: Tensor | None = None,
+    ) -> Tensor:
+        """The loss, differentiable in ``users`` [B, D] (any length) and ``items`` [I, D].
+
+        Args:
+            rows, columns: [P] batch position and item of every pair of the batch's users.
+            weight: [B] w_u, the weight of each of the user's positives.
+            candidates: [S] ascending, distinct: only these items stand in the denominator, the same for the
+                whole batch (sampled softmax with shared uniform negatives). None takes all items.
+        """
+        return _FullSoftmaxFunction.apply(
+            F.normalize(users, dim=1), items, rows, columns, weight, candidates, self
+        )
+
+
+class _FullSoftmaxFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, users, items, rows, columns, weight, candidates, softmax):
+        pair_weight = weight[rows]
+        counts = torch.zeros_like(weight).index_add_(0, rows, torch.ones_like(pair_weight))
+        if candidates is None:
+            loss, d_users, d_items = softmax.gradients(users, items, rows, columns, weight * counts)
+        else:
+            at = torch.searchsorted(candidates, columns).clamp_(max=max(0, len(candidates) - 1))
+            own = candidates[at] == columns
+            loss, d_users, d_few = softmax.gradients(
+                users, items.index_select(0, candidates), rows[own], at[own], weight * counts
+            )
+            d_items = torch.zeros_like(items)
+            d_items[candidates] = d_few
+        target = items.index_select(0, columns)
+        source = users.index_select(0, rows)
+        loss = loss - (pair_weight * (target * source).sum(dim=1)).sum() / softmax.temperature
+        d_users.index_add_(0, rows, target * -pair_weight[:, None])
+        d_items.index_add_(0, columns, source * -pair_weight[:, None])
+        ctx.save_for_backward(d_users, d_items)
+        ctx.temperature = softmax.temperature
+        return loss
+
+    @staticmethod
+    def backward(ctx, gradient):
+        d_users, d_items = ctx.saved_tensors
+        factor = gradient / ctx.temperature
+        return d_users * factor, d_items * factor, None, None, None, None, None
+
+
+def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return values.mean()
+    return (values * weight).sum() / weight.sum().clamp(min=1e-12)

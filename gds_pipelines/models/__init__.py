@@ -1,0 +1,78 @@
+"""The registry of models: every module of this package with a ``Recommender`` that states ``info``.
+
+A new model is one new file; nothing else names it. ``recommender("fism")`` gives the class.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from gds_pipelines.errors import PipelineError, UnknownName
+from gds_pipelines.models.base import Recommender
+
+DEFAULT_MODEL = "lightgcn"
+BASELINES = ("popularity", "itemknn", "rp3beta", "ials")
+"""Stand beside every measured model, in this order."""
+
+
+@cache
+def registry() -> Mapping[str, type[Recommender]]:
+    """All models by name, in alphabetical order.
+
+    Raises:
+        PipelineError: two files state the same name.
+    """
+    found: dict[str, type[Recommender]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        loaded = importlib.import_module(f"{__name__}.{module.name}")
+        for value in vars(loaded).values():
+            own = (
+                isinstance(value, type)
+                and issubclass(value, Recommender)
+                and value.__module__ == loaded.__name__
+            )
+            if not own or "info" not in vars(value):
+                continue
+            name = value.info.name
+            if name in found:
+                raise PipelineError(
+                    f"Two models are called '{name}': {found[name].__module__} and {value.__module__}. "
+                    f"Rename one."
+                )
+            found[name] = value
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def recommender(name: str) -> type[Recommender]:
+    """The class of a model by name; ``UnknownName`` suggests the one that was meant."""
+    if name not in registry():
+        raise UnknownName("model", name, registry())
+    return registry()[name]
+
+
+def load(directory: str | Path) -> Recommender:
+    """A model as ``Recommender.save`` wrote it, ready to recommend and equal to the one that was saved."""
+    directory = Path(directory)
+    try:
+        description = json.loads((directory / "model.json").read_text())
+        with np.load(directory / "arrays.npz", allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise PipelineError(
+            f"No trained model can be read from '{directory}': {error}. Give the folder that `gnn4j "
+            f"train` wrote."
+        ) from error
+    if description.get("format") != 1:
+        raise PipelineError(
+            f"The model in '{directory}' has format {description.get('format')}, this version reads 1. "
+            f"Train it again."
+        )
+    return recommender(description["model"])._loaded(description, arrays)

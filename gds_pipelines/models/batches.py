@@ -1,0 +1,91 @@
+"""Batches of users with all their pairs, and the validation figures of a model in training."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.training import Moment
+
+
+@dataclass(frozen=True)
+class UserBatch:
+    """Users of one step with their pairs, on the device.
+
+    Args:
+        users: [B] user indices.
+        rows, columns: [P] position in the batch and item of every pair.
+        weight: [B] weight of each of the user's positives; sum over pairs = B.
+    """
+
+    users: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor
+    weight: torch.Tensor
+
+
+class UserBatches:
+    """Cuts the users with at least one pair into batches, in a new order every epoch.
+
+    Args:
+        interactions: the training graph.
+        size: users of a batch over all devices.
+        user_weight: w_u = n_u^-user_weight, scaled in each batch so that the weights of all its pairs sum to
+            B.
+    """
+
+    def __init__(self, interactions: Interactions, size: int, user_weight: float) -> None:
+        self.matrix, self.degrees = interactions.matrix, interactions.user_degrees
+        self.users = np.flatnonzero(self.degrees > 0)
+        self.size, self.user_weight = size, user_weight
+        self.fingerprint = fingerprint(interactions)
+
+    def steps(self) -> int:
+        return max(1, -(-len(self.users) // self.size))
+
+    def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        return rng.permutation(self.users)
+
+    def numbers(self, moment: Moment) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """users, rows, columns and weight of ``UserBatch`` as arrays; ``moment.shared`` is the epoch's
+        order."""
+        users = moment.shared[moment.step * self.size : (moment.step + 1) * self.size][
+            moment.rank :: moment.world
+        ]
+        degrees = self.degrees[users]
+        weight = degrees.astype(np.float64) ** -self.user_weight
+        weight *= len(users) / max((weight * degrees).sum(), 1e-12)
+        rows = np.repeat(np.arange(len(users)), degrees)
+        columns = self.matrix[users].indices.astype(np.int64)
+        return users, rows, columns, weight.astype(np.float32)
+
+    def batch(self, moment: Moment) -> UserBatch:
+        return UserBatch(*(torch.from_numpy(part).to(moment.device) for part in self.numbers(moment)))
+
+
+def fingerprint(interactions: Interactions) -> str:
+    """Hash of the graph a run is trained on, so that a checkpoint of other data is refused."""
+    digest = hashlib.sha256()
+    for part in (interactions.matrix.indptr, interactions.matrix.indices, interactions.matrix.data):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def validation_figures(model, validation: Interactions) -> dict[str, float]:
+    """nDCG@20 and recall@20 on a validation part, the first decides; at most 5,000 users, the same each
+    time."""
+    from gds_pipelines.evaluation import evaluate
+
+    asked = np.flatnonzero(validation.user_degrees > 0)
+    if len(asked) > 5_000:
+        asked = asked[:: -(-len(asked) // 5_000)]
+    found = evaluate(model, validation, k=(20,), names=("ndcg", "recall"), users=asked)
+    return {
+        "validation_ndcg@20": found.figure("ndcg", 20),
+        "validation_recall@20": found.figure("recall", 20),
+    }

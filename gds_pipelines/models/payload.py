@@ -1,0 +1,104 @@
+"""What a trained model hands to the exporter: plain arrays, one class a serving contract.
+
+Keys stand in index order, so row r of every array belongs to key r.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gds_pipelines.interactions import HISTORY_LIMIT
+
+
+@dataclass(frozen=True)
+class ItemPropagation:
+    """``item-propagation/1``: users are weighted sums over their items.
+
+    Args:
+        item_keys: [I].
+        vectors: 'base' (LightGCN: to be propagated where it is deployed) or 'final' (FISM: e and c).
+        vector: [I, D] float32, base vectors or e.
+        context: [I, D] float32 c for 'final', None for 'base'.
+        layers: propagation steps L; 0 for 'final'.
+        exponent: p of q(u) = d(u)^-p * (d(u) / read) * sum of w(u,i) c(i).
+        similarity: 'dot'.
+        history: newest items that are read.
+        hyperparameters: as trained, for the manifest.
+    """
+
+    contract: ClassVar[str] = "item-propagation/1"
+    item_keys: NDArray
+    vectors: str
+    vector: NDArray[np.float32]
+    context: NDArray[np.float32] | None
+    layers: int
+    exponent: float
+    similarity: str = "dot"
+    history: int = HISTORY_LIMIT
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VectorPairs:
+    """``vectors/1``: one vector a user and one an item; score = dot product.
+
+    Args:
+        user_keys, item_keys: [U], [I].
+        user_vectors, item_vectors: [U, D], [I, D] float32.
+        similarity: 'dot' or 'cosine'.
+        cold: 'mean' (of the history's item vectors) or 'fold-in', for users without a vector.
+    """
+
+    contract: ClassVar[str] = "vectors/1"
+    user_keys: NDArray
+    item_keys: NDArray
+    user_vectors: NDArray[np.float32]
+    item_vectors: NDArray[np.float32]
+    similarity: str = "dot"
+    cold: str = "mean"
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ItemWeights:
+    """``item-weights/1``: score(u, j) = sum over the history of w(u,i) * weight(i, j).
+
+    Args:
+        item_keys: [I].
+        source, target: [N] item indices, by source then weight descending.
+        weight: [N] float32; only the largest of a source's row are kept.
+    """
+
+    contract: ClassVar[str] = "item-weights/1"
+    item_keys: NDArray
+    source: NDArray[np.int32]
+    target: NDArray[np.int32]
+    weight: NDArray[np.float32]
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RankedLists:
+    """``lists/1``: finished lists.
+
+    Args:
+        user_keys, item_keys: [U], [I].
+        users, items, ranks: [N] indices of user and item, rank from 1.
+        scores: [N] float32, descending with the rank.
+    """
+
+    contract: ClassVar[str] = "lists/1"
+    user_keys: NDArray
+    item_keys: NDArray
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    ranks: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+
+
+Payload = ItemPropagation | VectorPairs | ItemWeights | RankedLists

@@ -1,0 +1,117 @@
+"""Top-k of score rows by one rule: score descending, then smaller item index.
+
+Shapes: B = rows, I = items, K = list length. One pass a row: a heap of K beside
+the scan, the excluded items skipped by walking their ascending list alongside.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+RESCORED = 64
+"""How many rows beyond k the float32 scan keeps for the exact second look."""
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _select(scores, pointer, excluded, floor, items, values):
+    rows, width = scores.shape
+    k = items.shape[1]
+    for r in nb.prange(rows):
+        heap_v = values[r]
+        heap_i = items[r]
+        size = 0
+        p = pointer[r]
+        end = pointer[r + 1]
+        for j in range(width):
+            if p < end and excluded[p] == j:
+                p += 1
+                continue
+            v = scores[r, j]
+            if not v > floor:  # also leaves NaN out
+                continue
+            if size < k:
+                # Sift up: the root is the worst, that is the smallest value, on ties the largest index.
+                at = size
+                size += 1
+                while at > 0:
+                    up = (at - 1) >> 1
+                    if heap_v[up] > v or (heap_v[up] == v and heap_i[up] < j):
+                        heap_v[at] = heap_v[up]
+                        heap_i[at] = heap_i[up]
+                        at = up
+                    else:
+                        break
+                heap_v[at] = v
+                heap_i[at] = j
+            elif v > heap_v[0]:  # on a tie the earlier, smaller index stays
+                at = 0
+                while True:
+                    low = 2 * at + 1
+                    if low >= size:
+                        break
+                    other = low + 1
+                    if other < size and (
+                        heap_v[other] < heap_v[low]
+                        or (heap_v[other] == heap_v[low] and heap_i[other] > heap_i[low])
+                    ):
+                        low = other
+                    if heap_v[low] < v or (heap_v[low] == v and heap_i[low] > j):
+                        heap_v[at] = heap_v[low]
+                        heap_i[at] = heap_i[low]
+                        at = low
+                    else:
+                        break
+                heap_v[at] = v
+                heap_i[at] = j
+        for a in range(1, size):  # insertion sort: best first, ties by smaller index
+            v = heap_v[a]
+            i = heap_i[a]
+            b = a - 1
+            while b >= 0 and (heap_v[b] < v or (heap_v[b] == v and heap_i[b] > i)):
+                heap_v[b + 1] = heap_v[b]
+                heap_i[b + 1] = heap_i[b]
+                b -= 1
+            heap_v[b + 1] = v
+            heap_i[b + 1] = i
+
+
+def top_k(
+    scores: NDArray[np.floating],
+    k: int,
+    exclude: sp.csr_array | None = None,
+    floor: float = -np.inf,
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """The k best items of each row among those not excluded and above ``floor``.
+
+    Args:
+        scores: [B, I] float32 or float64; NaN is never chosen.
+        k: >= 1; a row with fewer candidates is padded.
+        exclude: [B, I] CSR with ascending column indices; its stored places are left out.
+        floor: only scores strictly above it are candidates.
+    Returns:
+        items [B, K] int64 (-1 = no candidate) and values [B, K] (-inf there), best first, ties by smaller
+        index.
+    """
+    rows = scores.shape[0]
+    items = np.full((rows, k), -1, np.int64)
+    values = np.full((rows, k), -np.inf, scores.dtype)
+    if exclude is None:
+        pointer, excluded = np.zeros(rows + 1, np.int32), np.zeros(0, np.int32)
+    else:
+        if not exclude.has_sorted_indices:
+            exclude = exclude.sorted_indices()
+        pointer, excluded = exclude.indptr, exclude.indices
+    _select(np.ascontiguousarray(scores), pointer, excluded, scores.dtype.type(floor), items, values)
+    return items, values
+
+
+def reorder(
+    items: NDArray[np.int64], scores: NDArray[np.float64], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows of candidates put in final order: score descending, then smaller index, -1 last; the first k
+    kept."""
+    order = np.lexsort((items, -np.where(items < 0, -np.inf, scores)), axis=1)[:, :k]
+    return np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1)

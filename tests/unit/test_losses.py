@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import torch
+
+from gds_pipelines import losses
+from gds_pipelines.errors import UnknownName
+
+
+def scores(seed=0):
+    rng = np.random.default_rng(seed)
+    return torch.tensor(rng.normal(size=6)), torch.tensor(rng.normal(size=(6, 4)))
+
+
+def test_sampled_losses_match_plain_formulas():
+    positive, negative = scores()
+    p, n = positive.numpy(), negative.numpy()
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    assert losses.bpr(positive, negative).item() == pytest.approx(-np.log(sigmoid(p[:, None] - n)).mean())
+    both = -np.log(sigmoid(p)) - np.log(1 - sigmoid(n)).sum(axis=1)
+    assert losses.bce(positive, negative).item() == pytest.approx((both / 5).mean())
+    log_expected = torch.log(torch.tensor([0.5, 1.0, 2.0, 4.0], dtype=torch.float64))
+    share = np.exp(p / 0.2) / (np.exp(p / 0.2) + (np.exp(n / 0.2) / log_expected.exp().numpy()).sum(axis=1))
+    found = losses.sampled_softmax(positive, negative, temperature=0.2, log_expected=log_expected)
+    assert found.item() == pytest.approx(-np.log(share).mean())
+    hinge = (1 - p) + 3 * np.maximum(n - 0.1, 0).mean(axis=1)
+    assert losses.ccl(positive, negative, margin=0.1, negative_weight=3).item() == pytest.approx(hinge.mean())
+    assert losses.squared_error(positive, torch.zeros(6)).item() == pytest.approx((p**2).mean())
+    inner = np.exp(p / 0.3) / np.exp(n / 0.2).sum(axis=1) ** (0.2 / 0.3)
+    found = losses.bsl(positive, negative, temperature=0.2, positive_temperature=0.3)
+    assert found.item() == pytest.approx(-np.log(inner.mean()))
+
+
+@pytest.mark.parametrize("name", sorted(losses.SAMPLED))
+def test_weights_of_one_change_nothing_and_of_zero_remove_a_pair(name):
+    positive, negative = scores()
+    loss = losses.sampled_loss(name)
+    ones = torch.ones(6, dtype=torch.float64)
+    assert loss(positive, negative, ones).item() == pytest.approx(loss(positive, negative).item())
+    ones[2:] = 0
+    assert loss(positive, negative, ones).item() == pytest.approx(loss(positive[:2], negative[:2]).item())
+
+
+def test_contrast_is_the_cross_entropy_of_matching_rows():
+    rng = np.random.default_rng(1)
+    first, second = torch.tensor(rng.normal(size=(5, 3))), torch.tensor(rng.normal(size=(5, 3)))
+    logits = torch.nn.functional.cosine_similarity(first[:, None], second[None], dim=2) / 0.5
+    expected = torch.nn.functional.cross_entropy(logits, torch.arange(5))
+    assert losses.contrast(first, second, temperature=0.5).item() == pytest.approx(expected.item())
+
+
+def test_an_unknown_loss_is_answered_with_a_suggestion():
+    with pytest.raises(UnknownName, match="Did you mean 'bpr'"):
+        losses.sampled_loss("brp")
+
+
+def slow_full_softmax(users, items, own, weight, temperature, candidates):
+    """The definition, pair by pair, through autograd."""
+    unit = users / users.norm(dim=1, keepdim=True)
+    total = 0.0
+    for row, mine in enumerate(own):
+        s = items @ unit[row] / temperature
+        others = [j for j in candidates if j not in mine]
+        for i in mine:
+            total = total + weight[row] * (torch.logsumexp(s[others], dim=0) - s[i])
+    return total
+
+
+@pytest.mark.parametrize("candidates", [None, [0, 2, 3, 7, 8]])
+@pytest.mark.parametrize("length", [1.0, 40.0])
+def test_full_softmax_and_its_gradients_equal_the_definition(candidates, length):
+    torch.manual_seed(0)
+    users = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
+    items = (torch.randn(9, 6, dtype=torch.float64) * length).requires_grad_()
+    own = [[0, 3], [1], [2, 5, 8], [7]]
+    rows = torch.tensor([row for row, mine in enumerate(own) for _ in mine])
+    columns = torch.tensor([i for mine in own for i in mine])
+    weight = torch.tensor([0.5, 1.0, 2.0, 0.1], dtype=torch.float64)
+    expected = slow_full_softmax(
+        users, items, own, weight, 0.7, range(9) if candidates is None else candidates
+    )
+    wanted = torch.autograd.grad(expected, (users, items))
+    softmax = losses.FullSoftmax(0.7, torch.float64)
+    drawn = None if candidates is None else torch.tensor(candidates)
+    found = softmax(users, items, rows, columns, weight, drawn)
+    got = torch.autograd.grad(found, (users, items))
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    for mine, theirs in zip(got, wanted, strict=True):
+        assert mine.numpy() == pytest.approx(theirs.numpy(), rel=1e-4, abs=1e-5)

@@ -1,0 +1,313 @@
+"""What every model of the registry must keep; a new file in the package is tested here by being there."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gds_pipelines import models
+from gds_pipelines.errors import InvalidInput, PipelineError, UnknownName
+from gds_pipelines.interactions import Histories, Interactions
+from gds_pipelines.models.base import NotTrained, PropagationRecommender
+from gds_pipelines.training import TrainingOptions
+
+NAMES = list(models.registry())
+NOT_PERSONAL = ("popularity",)
+OPTIONS = TrainingOptions(accelerator="cpu", threads=1)
+
+
+def planted(seed=1, users=1000, items=1000, groups=50, known=10):
+    """Users of one group know half of its items; the other half is what a model should find."""
+    rng = np.random.default_rng(seed)
+    size = items // groups
+    rows, columns, hidden = [], [], {}
+    for user in range(users):
+        member = rng.permutation(size) + size * (user % groups)
+        rows += [user] * known
+        columns += member[:known].tolist()
+        hidden[user] = set(member[known:].tolist())
+    order = rng.permutation(len(rows))
+    found = Interactions.from_indices(
+        np.array(rows)[order],
+        np.array(columns)[order],
+        1.0,
+        np.arange(len(rows)),
+        user_keys=np.arange(users) + 10_000,
+        item_keys=np.arange(items) + 500,
+    )
+    return found, hidden
+
+
+def awkward():
+    """A user without items, one with one item, an item without users, unequal weights, no times."""
+    rng = np.random.default_rng(5)
+    rows, columns = rng.integers(2, 40, 300), rng.integers(0, 29, 300)
+    return Interactions.from_indices(
+        np.r_[rows, 1],
+        np.r_[columns, 3],
+        np.r_[rng.choice([0.1, 0.5, 1.0], 300), 0.5],
+        user_keys=np.arange(40),
+        item_keys=np.arange(30),
+    )
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return planted()
+
+
+@pytest.fixture(scope="module")
+def trained(graph):
+    """One model of each name on the planted graph, with the seconds it took."""
+    for name in NAMES:  # compile the kernels outside the measured time
+        models.recommender(name)(small(name)).fit(awkward(), options=OPTIONS).recommend([2], 3)
+    found = {}
+    for name in NAMES:
+        started = time.process_time()
+        model = models.recommender(name)(seed=3).fit(graph[0], options=OPTIONS)
+        found[name] = (model, time.process_time() - started)
+    return found
+
+
+def small(name):
+    known = models.recommender(name).Parameters.__dataclass_fields__
+    return {
+        key: value for key, value in {"dimension": 8, "epochs": 2, "iterations": 2}.items() if key in known
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NOT_PERSONAL])
+def test_planted_neighbours_are_found_in_five_seconds(name, graph, trained):
+    model, seconds = trained[name]
+    interactions, hidden = graph
+    lists = model.recommend(np.arange(interactions.n_users), 10).items
+    recall = np.mean([len(hidden[user] & set(row.tolist())) / 10 for user, row in enumerate(lists)])
+    assert recall >= 0.9
+    assert seconds <= 5.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_list(name):
+    data = awkward()
+    first, second = (
+        models.recommender(name)(small(name), seed=4).fit(data, options=OPTIONS) for _ in range(2)
+    )
+    users = np.arange(data.n_users)
+    assert first.recommend(users, 5).items.tolist() == second.recommend(users, 5).items.tolist()
+    assert np.array_equal(first.recommend(users, 5).scores, second.recommend(users, 5).scores)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_equals_its_users_one_by_one(name, trained):
+    model, _ = trained[name]
+    users = np.array([5, 0, 17, 5, 999])
+    batch = model.recommend(users, 30)
+    for row, user in enumerate(users):
+        single = model.recommend([user], 30)
+        assert single.items[0].tolist() == batch.items[row].tolist()
+        assert np.array_equal(single.scores[0], batch.scores[row])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_seen_items_never_return_and_lists_are_ordered_and_full(name):
+    data = awkward()
+    model = models.recommender(name)(small(name)).fit(data, options=OPTIONS)
+    users = np.arange(data.n_users)
+    found = model.recommend(users, data.n_items)
+    for user in users:
+        seen = set(data.matrix[[user]].indices.tolist())
+        listed = found.items[user][found.items[user] >= 0]
+        assert len(listed) == len(set(listed.tolist())) == data.n_items - len(seen)
+        assert not seen & set(listed.tolist())
+        scores = found.scores[user][: len(listed)]
+        assert np.isfinite(scores).all()
+        falls = scores[:-1] > scores[1:]
+        ties = (scores[:-1] == scores[1:]) & (listed[:-1] < listed[1:])
+        assert (falls | ties).all()
+    again = model.recommend(users, data.n_items, exclude_seen=False)
+    assert (again.items >= 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_users_without_history_get_the_popular_items(name):
+    data = awkward()
+    model = models.recommender(name)(small(name)).fit(data, options=OPTIONS)
+    popular = np.lexsort((np.arange(data.n_items), -data.item_degrees))
+    assert model.recommend([0], 7).items[0].tolist() == popular[:7].tolist()
+    assert model.recommend_cold([[]], 7).items[0].tolist() == popular[:7].tolist()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NOT_PERSONAL])
+def test_a_visitor_is_answered_from_a_list_of_items(name, graph, trained):
+    model, _ = trained[name]
+    size = 20
+    found = model.recommend_cold([list(range(size * 7, size * 7 + 10))], 10).items[0]
+    assert len(set(found.tolist()) & set(range(size * 7 + 10, size * 8))) >= 9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_model_answers_like_the_one_that_was_saved(name, tmp_path):
+    data = awkward()
+    model = models.recommender(name)(small(name), seed=2).fit(data, options=OPTIONS)
+    loaded = models.load(model.save(tmp_path / "model"))
+    users = np.arange(data.n_users)
+    before, after = model.recommend(users, 9), loaded.recommend(users, 9)
+    assert type(loaded) is type(model)
+    assert loaded.parameters == model.parameters
+    assert before.items.tolist() == after.items.tolist()
+    assert np.array_equal(before.scores, after.scores)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_payload_is_of_the_stated_contract_with_finite_numbers(name, trained):
+    model, _ = trained[name]
+    payload = model.payload()
+    assert (None if payload is None else payload.contract) == model.info.contract
+    for value in vars(payload or object).values() if payload else ():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            assert np.isfinite(value).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fewer_items_than_k_pads_the_list(name):
+    data = Interactions.from_indices([0, 0, 1, 2], [0, 1, 1, 2], user_keys=[1, 2, 3], item_keys=[1, 2, 3])
+    found = models.recommender(name)(small(name)).fit(data, options=OPTIONS).recommend([0, 1], 5)
+    assert found.items[0].tolist() == [2, -1, -1, -1, -1]
+    assert sorted(found.items[1].tolist()) == [-1, -1, -1, 0, 2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_is_estimated_before_training(name):
+    assert models.recommender(name).estimate(awkward(), small(name)) > 0
+
+
+def propagating():
+    return [name for name in NAMES if issubclass(models.recommender(name), PropagationRecommender)]
+
+
+@pytest.mark.parametrize("name", propagating())
+def test_query_vectors_follow_the_definition_of_the_formats_page(name):
+    data = awkward()
+    model = models.recommender(name)(small(name)).fit(data, options=OPTIONS)
+    payload = model.payload()
+    c, e = model.context_vectors().astype(np.float64), model.item_vectors()
+    dense = data.matrix.toarray().astype(np.float64)
+    degrees = data.user_degrees
+    expected = (dense @ c) * np.maximum(degrees, 1.0)[:, None] ** -payload.exponent
+    assert model.user_vectors() == pytest.approx(expected, abs=1e-5)
+    assert not model.user_vectors([0]).any()
+    # With a cut history the sum is scaled by degree / read.
+    few = data.histories([5], limit=2)
+    scaled = expected_of(few, c, payload.exponent)
+    assert model.query(few)[0] == pytest.approx(scaled, abs=1e-5)
+    assert model.scores([5])[0] == pytest.approx(expected[5] @ e.T, abs=1e-4)
+
+
+def expected_of(histories, c, exponent):
+    row = histories.matrix.toarray()[0] @ c
+    return row * histories.degrees[0] / histories.read[0] * histories.degrees[0] ** -exponent
+
+
+# ------------------------------------------------------------------------ the registry itself
+
+
+def test_an_unknown_model_is_answered_with_a_suggestion():
+    with pytest.raises(UnknownName, match="Did you mean 'lightgcn'"):
+        models.recommender("lightgnc")
+    assert models.DEFAULT_MODEL in NAMES
+    assert set(models.BASELINES) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_describes_itself(name):
+    row = models.recommender(name).describe()
+    assert row["name"] == name
+    assert {"contract", "source", "title", "kinds", "needs", "parameters"} <= set(row)
+    assert all(entry["help"] and "default" in entry for entry in row["parameters"])
+
+
+def test_all_wrong_hyper_parameters_are_named_at_once():
+    with pytest.raises(InvalidInput) as caught:
+        models.recommender("lightgcn")({"dimensions": 64, "layers": 0, "learningRate": "fast", "epochs": 1.5})
+    assert len(caught.value.faults) == 4
+    assert "Did you mean 'dimension'?" in str(caught.value)
+    found = models.recommender("lightgcn")({"learningRate": "0.5", "batchUsers": "7", "negatives": "none"})
+    assert (found.parameters.learning_rate, found.parameters.batch_users) == (0.5, 7)
+
+
+def test_bad_use_is_refused_in_words(tmp_path):
+    model = models.recommender("lightgcn")
+    with pytest.raises(NotTrained, match="call fit first"):
+        model().recommend([0])
+    empty = Interactions.from_events([], [], user_keys=[1], item_keys=[1])
+    with pytest.raises(InvalidInput, match="no interactions to learn from"):
+        model().fit(empty)
+    data = awkward()
+    with pytest.raises(InvalidInput, match="both must be parts of one split"):
+        model().fit(data, validation=empty)
+    popular = models.recommender("popularity")().fit(data)
+    with pytest.raises(InvalidInput, match="use recommend_cold"):
+        popular.recommend([40])
+    with pytest.raises(InvalidInput, match="k is 0"):
+        popular.recommend([1], 0)
+    with pytest.raises(PipelineError, match="Give the folder that `gnn4j train` wrote"):
+        models.load(tmp_path / "nothing")
+    with pytest.raises(InvalidInput, match="precision is 8"):
+        replace(OPTIONS, precision="8")
+
+
+# ------------------------------------------------------------------------ each model against its slow twin
+
+
+def test_itemknn_equals_a_dense_computation():
+    data = awkward()
+    model = models.recommender("itemknn")({"neighbours": 4, "shrink": 2.0}).fit(data)
+    x = data.matrix.toarray().astype(np.float64)
+    length = np.sqrt((x**2).sum(axis=0))
+    similarity = (x.T @ x) / (np.outer(length, length) + 2.0)
+    np.fill_diagonal(similarity, 0)
+    for row in similarity:
+        row[np.lexsort((np.arange(len(row)), -row.astype(np.float32)))[4:]] = 0
+    assert model.scores(np.arange(40)) == pytest.approx(x @ similarity, abs=1e-5)
+
+
+def test_rp3beta_equals_a_dense_walk():
+    data = awkward()
+    model = models.recommender("rp3beta")({"alpha": 0.8, "beta": 0.5}).fit(data)
+    x = data.matrix.toarray().astype(np.float64)
+
+    def step(weights):
+        total = weights.sum(axis=1, keepdims=True)
+        return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0) ** 0.8
+
+    walk = step(x) @ step(x.T) @ step(x) * np.maximum(data.item_degrees, 1) ** -0.5
+    assert model.scores(np.arange(40)) == pytest.approx(walk, abs=1e-5)
+
+
+def test_ials_users_solve_their_normal_equations():
+    data = awkward()
+    model = models.recommender("ials")({"dimension": 6, "iterations": 3}, seed=1).fit(data)
+    chosen, items, x = model.parameters, model.item_vectors().astype(np.float64), data.matrix.toarray()
+    for user in (1, 5, 9):
+        strength = (x[user] > 0).sum() + chosen.unobserved * data.n_items
+        ridge = chosen.regularization * strength**chosen.nu * np.eye(6)
+        left = chosen.unobserved * items.T @ items + (items.T * x[user]) @ items + ridge
+        assert model.user_vectors()[user] == pytest.approx(np.linalg.solve(left, items.T @ x[user]), abs=1e-4)
+    # A visitor with the same items is folded in to the same vector, up to the weights.
+    history = Histories(data.matrix[[5]], data.user_degrees[[5]])
+    assert model._query(history, None)[0] == pytest.approx(model.user_vectors()[5], abs=1e-5)
+
+
+def test_lightgcn_equals_propagation_with_the_dense_adjacency():
+    data = awkward()
+    for layers in (1, 2, 3, 4):
+        model = models.recommender("lightgcn")({"dimension": 5, "layers": layers, "epochs": 1}).fit(data)
+        w = data.matrix.toarray().astype(np.float64)
+        du, di = np.maximum(data.user_degrees, 1), np.maximum(data.item_degrees, 1)
+        a = w / np.sqrt(np.outer(du, di))
+        users, items = [np.zeros((40, 5))], [model.base_vectors().astype(np.float64)]
+        for _ in range(layers):
+            users, items = [*users, a @ items[-1]], [*items, a.T @ users[-1]]
+        assert model.item_vectors() == pytest.approx(sum(items) / (layers + 1), abs=1e-5)
+        assert model.user_vectors() == pytest.approx(sum(users) / (layers + 1), abs=1e-5)

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from gds_pipelines.models.kernels import exact_dot, keep_largest
+from gds_pipelines.ranking import reorder, top_k
+
+
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_top_k_equals_a_full_sort_with_many_ties(k):
+    rng = np.random.default_rng(3)
+    scores = rng.integers(-3, 4, (30, 40)).astype(np.float32)
+    scores[0] = np.nan
+    exclude = sp.csr_array(rng.random((30, 40)) < 0.3)
+    items, values = top_k(scores, k, exclude)
+    for row in range(30):
+        free = [j for j in range(40) if not exclude[row, j] and not np.isnan(scores[row, j])]
+        expected = sorted(free, key=lambda j, row=row: (-scores[row, j], j))[:k]
+        assert items[row].tolist() == expected + [-1] * (k - len(expected))
+        assert values[row, : len(expected)].tolist() == [scores[row, j] for j in expected]
+
+
+def test_top_k_leaves_out_what_is_not_above_the_floor():
+    items, values = top_k(np.array([[0.0, 2.0, -1.0, 1.0]]), 3, floor=0.0)
+    assert items.tolist() == [[1, 3, -1]]
+    assert values.tolist() == [[2.0, 1.0, -np.inf]]
+
+
+def test_reorder_puts_ties_by_smaller_index_and_gaps_last():
+    items, scores = reorder(np.array([[9, 4, -1, 7]]), np.array([[1.0, 1.0, 5.0, 2.0]]), 4)
+    assert items.tolist() == [[7, 4, 9, -1]]
+    assert scores[0, :3].tolist() == [2.0, 1.0, 1.0]
+
+
+def test_exact_dot_sums_in_double_precision():
+    queries = np.array([[1e8, 1.0, -1e8]], np.float32)
+    vectors = np.ones((2, 3), np.float32)
+    assert exact_dot(queries, vectors, np.array([[1, -1]])).tolist() == [[1.0, -np.inf]]
+
+
+def test_keep_largest_keeps_ties_of_the_smaller_column():
+    matrix = sp.csr_array(np.array([[1, 3, 1, 1, 2], [0, 0, 5, 0, 0], [0, 0, 0, 0, 0]], np.float32))
+    assert keep_largest(matrix, 3).toarray().tolist() == [[1, 3, 0, 0, 2], [0, 0, 5, 0, 0], [0, 0, 0, 0, 0]]

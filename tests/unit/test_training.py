@@ -1,0 +1,179 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gds_pipelines.errors import InvalidInput, PipelineError
+from gds_pipelines.training import CHECKPOINT, Cancelled, Diverged, Learner, TrainingOptions, train
+
+QUIET = TrainingOptions(accelerator="cpu", threads=1, tensorboard=False)
+
+
+class Line(Learner):
+    """Fits y = 2x + 1 from noisy points drawn in each step."""
+
+    name, epochs, learning_rate, warmup = "line", 4, 0.05, 2
+
+    def __init__(self, scores=None, poison=None):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(2))
+        self.scores, self.poison, self.seen = scores, poison, []
+
+    def steps(self):
+        return 5
+
+    def begin_epoch(self, rng):
+        return rng.permutation(5)
+
+    def forward(self, moment):
+        self.seen.append((moment.epoch, moment.step))
+        x = torch.from_numpy(moment.rng.normal(size=8).astype(np.float32)) + float(moment.shared[moment.step])
+        loss = (self.weight[0] * x + self.weight[1] - 2 * x - 1).square().mean()
+        if self.poison == (moment.epoch, moment.step):
+            loss = loss * float("nan")
+        return loss
+
+    def evaluate(self):
+        return None if self.scores is None else {"score": self.scores[len(self.seen) // 5 - 1]}
+
+
+def test_a_run_learns_and_reports():
+    learner = Line()
+    learner.epochs, learner.learning_rate = 60, 0.2
+    report = train(learner, QUIET)
+    assert learner.weight.detach().numpy() == pytest.approx([2, 1], abs=0.01)
+    assert report.epochs == 60
+    assert report.steps == 300
+    assert report.history[-1]["loss"] < report.history[0]["loss"]
+
+
+@pytest.mark.parametrize("options", [QUIET, replace(QUIET, ema=0.9, accumulate=2, clip_norm=1.0)])
+@pytest.mark.parametrize("stop_at", [(0, 0), (1, 3), (3, 2)])
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, options, stop_at):
+    whole = Line(scores=[0.1, 0.4, 0.3, 0.2])
+    expected = train(whole, options)
+    first = Line(scores=[0.1, 0.4, 0.3, 0.2])
+    stopping = replace(
+        options, directory=tmp_path, should_stop=lambda: bool(first.seen) and first.seen[-1] >= stop_at
+    )
+    with pytest.raises(Cancelled, match="last good checkpoint is kept"):
+        train(first, stopping)
+    second = Line(scores=[0.1, 0.4, 0.3, 0.2])
+    second.seen = list(first.seen)
+    report = train(second, replace(options, directory=tmp_path))
+    assert second.seen == whole.seen
+    assert torch.equal(second.weight, whole.weight)
+    assert report.resumed
+    assert (report.steps, report.best_epoch) == (expected.steps, expected.best_epoch) == (expected.steps, 2)
+    assert [row["loss"] for row in report.history] == [row["loss"] for row in expected.history]
+
+
+KILLED = """
+import sys, time
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_training import Line, QUIET, train
+class Slow(Line):
+    def forward(self, moment):
+        time.sleep(0.02)
+        return super().forward(moment)
+learner = Slow()
+learner.epochs = 30
+train(learner, replace(QUIET, directory=Path(sys.argv[2]), checkpoint_seconds=0.05))
+"""
+
+
+def test_a_killed_process_goes_on_from_its_checkpoint(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
+    here = os.path.dirname(__file__)
+    process = subprocess.Popen([sys.executable, "-c", KILLED, here, str(tmp_path)], env=environment)
+    until = time.monotonic() + 120
+    while not (tmp_path / CHECKPOINT).exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    whole, rest = Line(), Line()
+    whole.epochs = rest.epochs = 30
+    train(whole, QUIET)
+    report = train(rest, replace(QUIET, directory=tmp_path))
+    assert report.resumed
+    assert 0 < len(rest.seen) < len(whole.seen)
+    assert torch.equal(rest.weight, whole.weight)
+
+
+def test_patience_stops_early_and_the_best_weights_are_kept():
+    learner = Line(scores=[0.1, 0.5, 0.4, 0.3])
+    best = {}
+    plain = learner.evaluate
+
+    def remember():
+        best[len(learner.seen) // 5] = learner.weight.detach().clone()
+        return plain()
+
+    learner.evaluate = remember
+    report = train(learner, replace(QUIET, patience=1))
+    assert (report.stopped_early, report.epochs, report.best_epoch) == (True, 3, 2)
+    assert torch.equal(learner.weight.detach(), best[2])
+
+
+def test_a_diverging_run_stops_and_keeps_the_last_good_checkpoint(tmp_path):
+    with pytest.raises(
+        Diverged, match=r"diverged in epoch 3 .*Lower `learning_rate`.*last good checkpoint is kept"
+    ):
+        train(Line(poison=(2, 1)), replace(QUIET, directory=tmp_path))
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    assert state["epoch"] == 2
+    assert all(torch.isfinite(value).all() for value in state["learner"].values())
+
+
+def test_checkpoints_of_other_runs_and_broken_ones_are_refused(tmp_path):
+    train(Line(), replace(QUIET, directory=tmp_path))
+    other = Line()
+    other.seed = 1
+    with pytest.raises(PipelineError, match="of another run"):
+        train(other, replace(QUIET, directory=tmp_path))
+    (tmp_path / CHECKPOINT).write_bytes(b"nonsense")
+    with pytest.raises(PipelineError, match="cannot be read"):
+        train(Line(), replace(QUIET, directory=tmp_path))
+    train(Line(), replace(QUIET, directory=tmp_path, resume=False))
+
+
+def test_a_full_disk_is_said_and_the_old_checkpoint_stays(tmp_path, monkeypatch):
+    learner, calls, save = Line(), [], torch.save
+
+    def full(state, file):
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(PipelineError, match=r"No space left on device.*checkpoint is kept.*Make room"):
+        train(learner, replace(QUIET, directory=tmp_path))
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["epoch"] == 1
+    assert not (tmp_path / (CHECKPOINT + ".new")).exists()
+
+
+def test_tensorboard_files_and_progress_are_written(tmp_path):
+    told = []
+    train(
+        Line(scores=[1, 2, 3, 4]),
+        replace(QUIET, directory=tmp_path, tensorboard=True, on_progress=told.append),
+    )
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+    assert [moment.fraction for moment in told][-1] == 1.0
+    assert told[-1].metrics == {"score": 4}
+
+
+def test_wrong_options_are_named_at_once():
+    with pytest.raises(InvalidInput) as caught:
+        TrainingOptions(devices=0, patience=0, ema=2.0)
+    assert len(caught.value.faults) == 3
