@@ -50,7 +50,7 @@ def fail_in_words(as_json: bool = False) -> Iterator[None]:
             raise
         if as_json:
             print_json({"error": sentence})
-        err.print(f"[bold red]Error:[/] {_plain(sentence)}")
+        err.print(f"[bold red]Error:[/] {plain(sentence)}")
         raise typer.Exit(1) from error
 
 
@@ -64,7 +64,7 @@ def print_pairs(pairs: Mapping[str, object]) -> None:
     shown = {name: value for name, value in pairs.items() if value is not None}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        out.print(f"[bold]{name:<{width}}[/]  {_plain(str(value))}")
+        out.print(f"[bold]{name:<{width}}[/]  {plain(str(value))}")
 
 
 class Steps:
@@ -141,6 +141,6 @@ def _sentence(error: Exception) -> str | None:
     return in_words(error) if isinstance(error, DriverError | Neo4jError) else None
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Square brackets of a message are no markup."""
     return text.replace("[", r"\[")

@@ -73,12 +73,12 @@ def _random_inputs(
     rng: np.random.Generator, batch: int, width: int, dimension: int
 ) -> dict[str, NDArray[np.float32]]:
     read = rng.integers(0, width + 1, batch)
-    weight = rng.choice(np.array([0.1, 0.5, 1.0, 5.0], np.float32), (batch, width))
+    weight = rng.choice(np.array([0.1, 0.5, 1.0], np.float32), (batch, width))
     weight[np.arange(width) >= read[:, None]] = 0
     return {
         "context": rng.normal(0, 0.3, (batch, width, dimension)).astype(np.float32),
         "weight": weight,
-        "degree": (read + rng.integers(0, 400, batch) * (read == width)).astype(np.float32),
+        "degree": (read + rng.integers(0, 100, batch) * (read == width)).astype(np.float32),
     }
 
 

@@ -155,11 +155,7 @@ def signature_of(
 
 def with_schema_hash(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest with ``format`` and ``schemaSha256`` set from what it holds."""
-    return {
-        **manifest,
-        "format": FORMAT,
-        "schemaSha256": sha256_hex(canonical_json(manifest.get("schema", {}))),
-    }
+    return {**manifest, "format": FORMAT, "schemaSha256": _schema_hash(manifest.get("schema", {}))}
 
 
 def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
@@ -239,7 +235,13 @@ def _scalar_faults(manifest: Mapping[str, Any]) -> list[str]:
     for key in ("task", "training"):
         if key in manifest and not isinstance(manifest[key], dict):
             faults.append(f"'{key}' must be a map, found {type(manifest[key]).__name__}")
+        elif key == "training" and key in manifest:
+            faults += _unknown_keys(manifest[key], ("graph", "cutoff", "seed", "hyperparameters"), key)
     return faults
+
+
+def _schema_hash(schema: Any) -> str:
+    return sha256_hex(canonical_json(schema))
 
 
 def _schema_faults(schema: Any, declared: Any) -> list[str]:
@@ -277,8 +279,8 @@ def _schema_faults(schema: Any, declared: Any) -> list[str]:
             "schema holds a fractional number; only text, integers, booleans and null may stand there"
         )
     else:
-        found = sha256_hex(canonical_json(schema))
-        if declared is not None and found != declared:
+        found = _schema_hash(schema)
+        if found != declared:
             faults.append(f"schemaSha256 is {declared}, but the schema hashes to {found}")
     return faults
 

@@ -175,6 +175,10 @@ def scan_model(model: bytes | memoryview) -> Scan:
     if not 1 <= len(model) <= MAX_MODEL_BYTES:
         walker.find("size", f"the model has {len(model)} bytes; 1 to {MAX_MODEL_BYTES} are allowed")
         return walker.result
+    if bytes(model[4:8]) == b"ORTM":
+        # ONNX Runtime tells its own flatbuffer format by these bytes, whatever stands around them, so such a
+        # file may be one model to this walk and another one to the runtime.
+        return Scan(findings=[Finding("wire", "it is not an ONNX file: it is in ONNX Runtime's own format")])
     try:
         walker.model(memoryview(model))
     except _Malformed as error:

@@ -4,8 +4,13 @@ Models come as bytes, never as a path, so no external data next to a file can
 be read, and only after :mod:`model_export.scan` found nothing.
 """
 
+import ctypes
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from functools import cache
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -51,10 +56,35 @@ class Session:
 
 
 def available_providers() -> list[str]:
-    """CUDA before CPU where this installation of ONNX Runtime has CUDA; other providers are not used."""
+    """CUDA before CPU where ONNX Runtime has CUDA and there is a device; other providers are not used."""
     import onnxruntime
 
-    return [name for name in (CUDA, CPU) if name in onnxruntime.get_available_providers()]
+    # Without a device ONNX Runtime would try, write an error to the terminal and fall back.
+    has_cuda = CUDA in onnxruntime.get_available_providers() and cuda_devices() > 0
+    return [CUDA, CPU] if has_cuda else [CPU]
+
+
+@cache
+def cuda_devices() -> int:
+    """How many CUDA devices the driver sees; 0 without a driver. Asks the driver, so torch is not needed."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+@cache
+def _load_cuda_libraries() -> None:
+    """Let ONNX Runtime find CUDA and cuDNN in the wheels that torch or the extra ``gpu`` brought."""
+    import onnxruntime
+
+    if hasattr(onnxruntime, "preload_dlls"):
+        with redirect_stdout(StringIO()):  # it prints what it does not find; the session tells that, too
+            onnxruntime.preload_dlls()
 
 
 def open_session(model: bytes, *, providers: Sequence[str] | None = None, threads: int = 1) -> Session:
@@ -72,12 +102,17 @@ def open_session(model: bytes, *, providers: Sequence[str] | None = None, thread
     scan.check(model)
     import onnxruntime
 
-    wanted = list(providers) if providers is not None else available_providers()
+    names = list(providers) if providers is not None else available_providers()
+    if CUDA in names:
+        _load_cuda_libraries()
+    # TF32 would keep ten bits of the fraction; what is exported is compared to 1e-5.
+    wanted = [(name, {"use_tf32": "0"}) if name == CUDA else name for name in names]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # what was scanned, nothing else
     options.enable_cpu_mem_arena = False  # free shapes: the arena only grows
     options.enable_mem_pattern = False
     options.log_severity_level = 3  # errors come as exceptions; warnings name torch internals

@@ -4,6 +4,8 @@ Shapes: N rows, D dimensions. One file may hold several node types; (type, key)
 is unique. The bytes depend on the arrays only.
 """
 
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -77,7 +79,9 @@ def of_one_type(label: str, keys: NDArray, vector: NDArray, context: NDArray | N
     keys = keys[order]
     repeated = keys[1:][keys[1:] == keys[:-1]]
     if len(repeated):
-        raise ArtefactError("These vectors cannot be written", [f"the key {repeated[0]!r} stands twice"])
+        raise ArtefactError(
+            "These vectors cannot be written", [f"the key {repeated.tolist()[0]!r} stands twice"]
+        )
     return Vectors(
         types=np.full(len(keys), label, dtype=object),
         keys=keys,
@@ -133,15 +137,16 @@ def decode(
     """
     what = "vectors.arrow is refused"
     try:
-        reader = pa.ipc.open_stream(pa.memory_map(str(source)) if isinstance(source, Path) else source)
+        faults = list(_compressed(_open(source)))
+        reader = pa.ipc.open_stream(_open(source))
         schema = reader.schema
-        faults = _schema_faults(schema, dimension, with_context)
+        faults += _schema_faults(schema, dimension, with_context)
         if faults:
             raise ArtefactError(what, faults)
         batches = list(reader)
         for batch in batches:
             batch.validate(full=True)
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, struct.error) as error:
         raise ArtefactError(
             what, [f"it is not a readable Arrow stream: {str(error).splitlines()[0]}"]
         ) from None
@@ -175,6 +180,33 @@ def decode(
     if faults:
         raise ArtefactError(what, faults)
     return Vectors(types, keys, dense["vector"], dense.get("context"))
+
+
+def _open(source: bytes | memoryview | Path) -> pa.NativeFile:
+    return pa.memory_map(str(source)) if isinstance(source, Path) else pa.BufferReader(source)
+
+
+def _compressed(stream: pa.NativeFile) -> Iterator[str]:
+    """One fault per compressed batch, told from the headers alone: nothing is unpacked to find out."""
+    for index, message in enumerate(pa.ipc.MessageReader.open_stream(stream)):
+        if message.type == "record batch" and _has_compression(message.metadata.to_pybytes()):
+            yield f"message {index} is compressed; vectors.arrow is written without compression"
+
+
+def _has_compression(metadata: bytes) -> bool:
+    """Whether a RecordBatch message names a codec: field 3 of the table in field 2 (flatbuffers)."""
+
+    def field(table: int, index: int) -> int | None:
+        vtable = table - struct.unpack_from("<i", metadata, table)[0]
+        if 4 + 2 * index >= struct.unpack_from("<H", metadata, vtable)[0]:
+            return None
+        offset = struct.unpack_from("<H", metadata, vtable + 4 + 2 * index)[0]
+        return table + offset if offset else None
+
+    header = field(struct.unpack_from("<I", metadata, 0)[0], 2)
+    if header is None:
+        return False
+    return field(header + struct.unpack_from("<I", metadata, header)[0], 3) is not None
 
 
 def _dense(batches: list[pa.RecordBatch], name: str, width: int) -> NDArray[np.float32]:

@@ -17,8 +17,8 @@ import neo4j
 import pytest
 
 from gds_pipelines.server import process
+from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.home import Home
-from gds_pipelines.server.installation import install
 from gds_pipelines.server.memory import Memory
 from gds_pipelines.server.report import Silent
 
@@ -94,8 +94,7 @@ class Server:
 def software() -> Home:
     """A home with the jars and the freshly built plugin, for servers that the tests start."""
     home = Home(Path(os.environ.get("GNN4J_TEST_HOME", ROOT / "build" / "test-home")).resolve())
-    with home.locked("server"):
-        install(home, Silent())
+    EmbeddedServer(home).install(Silent())
     return home
 
 

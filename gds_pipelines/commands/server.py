@@ -8,6 +8,7 @@ import typer
 from gds_pipelines.console import fail_in_words, out, print_json, print_pairs, steps
 from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.process import BOLT_PORT, HTTP_PORT, START_SECONDS, STOP_SECONDS, Status
+from gds_pipelines.server.settings import plugin_settings
 
 app = typer.Typer(no_args_is_help=True, help="The embedded Neo4j: install, start, stop, status, plugin.")
 
@@ -117,9 +118,9 @@ def plugin_command(
     with fail_in_words(json):
         with steps(quiet=json) as report:
             jar = EmbeddedServer().copy_plugin(to, report)
-        settings = foreign_settings()
+        settings = foreign_settings(jar)
         if json:
-            print_json({"jar": str(jar), "settings": settings})
+            print_json({"jar": str(jar), "settings": {name: value for name, (value, _) in settings.items()}})
             return
         out.print(f"Copied: {jar}")
         out.print("Now add to that Neo4j's conf/neo4j.conf, then restart it:\n")
@@ -128,16 +129,18 @@ def plugin_command(
         out.print("\nThen check it:  NEO4J_URI=bolt://… NEO4J_PASSWORD=… gnn4j doctor")
 
 
-def foreign_settings() -> dict[str, tuple[str, str]]:
-    """What somebody's own ``neo4j.conf`` needs for our plugin: name, (value, reason)."""
-    return {
-        "server.gnn.model.load.users": ("neo4j", "Who may load, move and drop models; separated by commas."),
-        "dbms.security.procedures.unrestricted": ("gds.*", "Only where the GDS library is installed."),
-        "server.unmanaged_extension_classes": (
-            "io.gnn4j.web=/gnn",
-            "The guide for Neo4j Browser, static pages.",
-        ),
-        "dbms.security.http_auth_allowlist": ("/,/browser.*,/gnn.*", "Lets Browser read that guide."),
+def foreign_settings(jar: Path) -> dict[str, tuple[str, str]]:
+    """What somebody's own ``neo4j.conf`` needs for the plugin in this jar: name, (value, reason)."""
+    reasons = {
+        "server.gnn.model.load.users": "Who may load, move and drop models; separated by commas.",
+        "server.unmanaged_extension_classes": "The guide for Neo4j Browser: static pages.",
+        "dbms.security.http_auth_allowlist": "Lets Browser read that guide.",
+    }
+    values = plugin_settings(jar)
+    if "server.gnn.model.load.users" in values:
+        values["server.gnn.model.load.users"] = "neo4j"  # the worker is a user of the embedded server only
+    return {name: (values[name], reason) for name, reason in reasons.items() if name in values} | {
+        "dbms.security.procedures.unrestricted": ("gds.*", "Only where the GDS library is installed.")
     }
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 from gds_pipelines.console import fail_in_words, steps
-from gds_pipelines.server.embedded import LOCK
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.java import find_java
 from gds_pipelines.server.maven import Maven
@@ -18,7 +17,7 @@ def main(arguments: list[str]) -> int:
     with fail_in_words():
         home = Home.default()
         maven = Maven(home.maven, find_java())
-        with home.locked(LOCK), steps() as report:
+        with home.locked("install"), steps() as report:
             maven.fetch(report)
         command = [str(maven.executable), "-B", "-ntp", *arguments]
         return subprocess.run(command, env=maven.environment(), check=False).returncode

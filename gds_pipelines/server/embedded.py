@@ -100,7 +100,7 @@ class EmbeddedServer:
                 f"'{directory}' is not a directory. Name the directory 'plugins' of your Neo4j, which exists "
                 f"beside its 'conf'."
             )
-        self.install(report)
+        install(self.home, report, parts=("plugin",))
         jar = plugin_jar(self.home)
         target = directory / jar.name
         try:

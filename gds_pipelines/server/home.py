@@ -38,12 +38,17 @@ class Home:
         return cls(Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_dir("gnn4j")))
 
     @property
+    def installation(self) -> "Home":
+        """The home whose jars this one runs."""
+        return Home(self.software) if self.software else self
+
+    @property
     def lib(self) -> Path:
-        return (self.software or self.root) / "lib"
+        return self.installation.root / "lib"
 
     @property
     def plugins(self) -> Path:
-        return (self.software or self.root) / "plugins"
+        return self.installation.root / "plugins"
 
     @property
     def conf(self) -> Path:
@@ -63,16 +68,16 @@ class Home:
 
     @property
     def maven(self) -> Path:
-        return (self.software or self.root) / "maven"
+        return self.installation.root / "maven"
 
     @property
     def build(self) -> Path:
-        return (self.software or self.root) / "build"
+        return self.installation.root / "build"
 
     @property
     def stamp(self) -> Path:
         """What is installed, and from which sources."""
-        return (self.software or self.root) / "installed.json"
+        return self.installation.root / "installed.json"
 
     @property
     def log(self) -> Path:

@@ -8,7 +8,7 @@ home holds the hash of what each part was made from: same hash, nothing to do.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -114,33 +114,40 @@ def outdated(home: Home, sources: Sources, with_gds: bool) -> list[str]:
     return parts
 
 
-def install(home: Home, report: Report, with_gds: bool = True, java: Java | None = None) -> list[str]:
-    """Brings the home up to date and returns the parts that were made anew.
+def install(
+    home: Home,
+    report: Report,
+    with_gds: bool = True,
+    *,
+    parts: Collection[str] = ("server", "plugin"),
+    java: Java | None = None,
+) -> list[str]:
+    """Brings the home up to date and returns the parts that were made anew; two at once do it once.
 
-    The caller holds the home's lock. Jars of the server are only exchanged while it is down: the caller sees
-    to that.
+    Jars of the server are only exchanged while it is down: the caller sees to that.
 
     Args:
         home: where to.
         report: hears what is being done.
         with_gds: leave GDS away when False.
+        parts: what is wanted; ``("plugin",)`` fetches no Neo4j.
         java: for the build; found when None.
     Raises:
         PipelineError: without Java, network, or disk; nothing half-made is left in place.
     """
     sources = Sources.find()
-    parts = outdated(home, sources, with_gds)
-    if not parts:
-        return []
-    home.create()
-    maven = Maven(home.maven, java or find_java())
-    maven.fetch(report)
-    if "server" in parts:
-        _install_server(home, sources, maven, report, with_gds)
-        # The jars were exchanged as a whole directory, the plugin with them.
-        parts = ["server", "plugin"]
-    _install_plugin(home, sources, maven, report)
-    return parts
+    with home.installation.locked("install"):
+        needed = [part for part in outdated(home, sources, with_gds) if part in parts]
+        if not needed:
+            return []
+        maven = Maven(home.maven, java or find_java())
+        maven.fetch(report)
+        if "server" in needed:
+            _install_server(home, sources, maven, report, with_gds)
+            # The jars were exchanged as a whole directory, the plugin with them.
+            needed = ["server", "plugin"]
+        _install_plugin(home, sources, maven, report)
+        return needed
 
 
 def _install_server(home: Home, sources: Sources, maven: Maven, report: Report, with_gds: bool) -> None:
@@ -196,6 +203,7 @@ def _install_plugin(home: Home, sources: Sources, maven: Maven, report: Report) 
     for old in home.plugins.glob(_PLUGIN_GLOB):
         if old.name != jars[0].name:
             old.unlink()
+    home.plugins.mkdir(exist_ok=True)
     arriving = home.plugins / f".{jars[0].name}"
     shutil.copyfile(jars[0], arriving)
     arriving.replace(home.plugins / jars[0].name)

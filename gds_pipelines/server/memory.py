@@ -4,12 +4,17 @@ Heap is a quarter of what this process may use, page cache an eighth, both withi
 trainer, which runs on the same machine.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from gds_pipelines.errors import PipelineError
+
 MEBIBYTE = 1024 * 1024
+_UNITS = {"": 1, "k": 1024, "m": MEBIBYTE, "g": 1024 * MEBIBYTE, "t": 1024 * 1024 * MEBIBYTE}
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -28,6 +33,28 @@ def memory_for(total: int) -> Memory:
         heap=min(max(mebibytes // 4, 512), 16 * 1024),
         page_cache=min(max(mebibytes // 8, 128), 8 * 1024),
     )
+
+
+def own_memory(default: Memory, own: Mapping[str, str]) -> Memory:
+    """``default`` with what a person has set in ``own.conf``, by Neo4j's names and in its units.
+
+    Raises:
+        PipelineError: if a size cannot be read.
+    """
+    return Memory(
+        heap=_mebibytes(own, "server.memory.heap.max_size", default.heap),
+        page_cache=_mebibytes(own, "server.memory.pagecache.size", default.page_cache),
+    )
+
+
+def _mebibytes(own: Mapping[str, str], name: str, default: int) -> int:
+    value = own.get(name)
+    if value is None:
+        return default
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", value.strip().lower())
+    if match is None:
+        raise PipelineError(f"own.conf: {name} is '{value}', which is no size. Write for example 2g or 512m.")
+    return max(1, round(float(match[1]) * _UNITS[match[2]] / MEBIBYTE))
 
 
 def usable_memory() -> int:

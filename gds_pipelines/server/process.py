@@ -25,7 +25,7 @@ from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.home import Home, write_private
 from gds_pipelines.server.installation import installed
 from gds_pipelines.server.java import Java, find_java
-from gds_pipelines.server.memory import Memory, memory_for, usable_memory
+from gds_pipelines.server.memory import Memory, memory_for, own_memory, usable_memory
 from gds_pipelines.server.report import Report
 from gds_pipelines.server.settings import (
     ADVERTISED_HOST,
@@ -34,6 +34,7 @@ from gds_pipelines.server.settings import (
     Ports,
     java_command,
     marker,
+    own_settings,
     settings,
     write_configuration,
 )
@@ -179,7 +180,7 @@ def start(
         ServerFailed: with the end of the log, if it does not come up.
     """
     java = java or find_java()
-    memory = memory or memory_for(usable_memory())
+    memory = own_memory(memory or memory_for(usable_memory()), own_settings(home))
     if running := find_running(home):
         report.step("Waiting for the server that is already there")
         _await(home, running, seconds)
@@ -245,7 +246,7 @@ def kill(home: Home) -> None:
 def free_port(wanted: int, taken: int | None = None) -> int:
     """``wanted`` or the first free port above it, on both loopback addresses; any port when 200 are taken."""
     for port in range(wanted, min(wanted + _PORTS_TRIED, 65536)):
-        if port != taken and _is_free(port):
+        if port != taken and is_free(port):
             return port
     with socket.socket() as probe:
         probe.bind((LISTEN, 0))
@@ -300,7 +301,8 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could listen there, on both loopback addresses."""
     for family, address in ((socket.AF_INET, LISTEN), (socket.AF_INET6, "::1")):
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:

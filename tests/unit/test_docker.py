@@ -34,7 +34,7 @@ def instructions(recipe: str) -> list[tuple[str, str]]:
 
 
 def arguments(recipe: str) -> dict[str, str]:
-    return dict(rest.split("=", 1) for name, rest in instructions(recipe) if name == "ARG")
+    return dict(rest.split("=", 1) for name, rest in instructions(recipe) if name == "ARG" and "=" in rest)
 
 
 def tool(name: str) -> str:
@@ -75,7 +75,10 @@ def test_versions_are_those_of_the_pom_and_of_the_package():
     pom = ElementTree.parse(ROOT / "cypher" / "server" / "pom.xml")
     neo4j = pom.findtext("{*}properties/{*}neo4j.version")
     package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    uv = re.search(r"^UV_VERSION := (\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert arguments("Dockerfile.database")["NEO4J_VERSION"] == neo4j
+    assert uv
+    assert arguments("Dockerfile.trainer")["UV_VERSION"] == uv[1]
     assert {service["image"].rpartition(":")[2] for service in COMPOSE["services"].values()} == {package}
 
 

@@ -79,6 +79,20 @@ def test_a_hard_link_to_a_secret_loads_by_path_but_not_by_us(tmp_path, monkeypat
         open_session(MODELS["external_relative.onnx"])
 
 
+def test_a_file_of_two_formats_is_read_as_the_other_one_by_onnx_runtime():
+    # Why bytes 4 to 7 matter: unless told the format, the runtime does not read what was scanned.
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    with pytest.raises(Exception, match="ORT model verification failed"):
+        onnxruntime.InferenceSession(MODELS["ort_format_polyglot.onnx"], options)
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    assert (
+        onnxruntime.InferenceSession(MODELS["ort_format_polyglot.onnx"], options).get_inputs()[0].name == "x"
+    )
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_judged_without_an_exception(data):

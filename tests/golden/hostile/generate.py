@@ -219,6 +219,8 @@ def build() -> dict[str, tuple[bytes, list[str]]]:
         ),
         "no_graph.onnx": (number(1, 10) + block(8, number(2, 20)), ["wire"]),
         "text.onnx": (b"This is not a model, it is a sentence.\n", ["wire"]),
+        # Protobuf to a parser, ONNX Runtime's own format to the runtime: it looks at bytes 4 to 7 alone.
+        "ort_format_polyglot.onnx": (block(2, b"\x00ORTM" + bytes(300)) + good, ["wire"]),
         "pickle.onnx": (
             b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06system\x94\x93\x94.",
             ["wire"],

@@ -136,6 +136,11 @@ public final class ConfigMap {
         return child;
     }
 
+    /** The key as a user would write it from the outermost map, for messages. */
+    public String path(String key) {
+        return path + key;
+    }
+
     /** The keys of this map, for maps whose keys are data (labels, types) and not a fixed set. */
     public Set<String> keys() {
         return raw.keySet();

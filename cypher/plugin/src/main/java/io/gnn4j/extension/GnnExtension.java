@@ -2,6 +2,7 @@
 package io.gnn4j.extension;
 
 import io.gnn4j.graph.GdsProbe;
+import io.gnn4j.registry.Models;
 import org.neo4j.configuration.Config;
 import org.neo4j.dbms.api.DatabaseManagementService;
 import org.neo4j.kernel.api.procedure.GlobalProcedures;
@@ -32,7 +33,9 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
     @Override
     public Lifecycle newInstance(ExtensionContext context, Dependencies dependencies) {
         var logs = dependencies.logService().getInternalLogProvider();
-        var services = new GnnServices(GdsProbe.find(), dependencies.config(), dependencies.databases(), logs);
+        var config = dependencies.config();
+        var models = new Models(config.get(GnnSettings.INFERENCE_THREADS));
+        var services = new GnnServices(GdsProbe.find(), config, dependencies.databases(), logs, models);
         dependencies.procedures().registerComponent(
             GnnContext.class,
             call -> new GnnContext(
@@ -42,6 +45,11 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
             @Override
             public void start() {
                 logs.getLog(GnnExtension.class).info("gnn4j started. " + services.graphs().status().detail());
+            }
+
+            @Override
+            public void stop() {
+                models.close();
             }
         };
     }

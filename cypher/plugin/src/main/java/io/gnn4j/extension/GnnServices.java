@@ -2,13 +2,14 @@
 package io.gnn4j.extension;
 
 import io.gnn4j.graph.GraphCatalog;
+import io.gnn4j.registry.Models;
 import org.neo4j.configuration.Config;
 import org.neo4j.dbms.api.DatabaseManagementService;
 import org.neo4j.logging.InternalLogProvider;
 
 /** What lives as long as the server: one instance, made by {@link GnnExtension}. */
 public record GnnServices(
-    GraphCatalog graphs, Config config, DatabaseManagementService databases, InternalLogProvider logs) {
+    GraphCatalog graphs, Config config, DatabaseManagementService databases, InternalLogProvider logs, Models models) {
 
     /** Bytes all caches may take together. */
     public long memoryMax() {

@@ -43,9 +43,10 @@ final class AdapterProbe {
         graph.creationTime();
         graph.relationshipTypes();
         graph.nodeCount();
+        graph.relationshipProperties("PROBES");
         var typed = graph.typed(List.of("Probe"), List.of(), guard);
         typed.indexOf("Probe", typed.nodeId("Probe", 0));
-        for (var spec : typed.nodeProperties("Probe")) {
+        for (var spec : graph.nodeProperties("Probe")) {
             var column = typed.nodeProperty("Probe", spec.name());
             column.isMissing(0);
         }

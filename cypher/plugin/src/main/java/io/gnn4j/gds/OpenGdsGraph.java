@@ -5,11 +5,15 @@ import io.gnn4j.config.InvalidConfiguration;
 import io.gnn4j.config.Suggestion;
 import io.gnn4j.graph.GraphChanged;
 import io.gnn4j.graph.ProjectedGraph;
+import io.gnn4j.graph.PropertySpec;
+import io.gnn4j.graph.PropertyType;
 import io.gnn4j.graph.TypedGraph;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import org.neo4j.gds.ElementIdentifier;
+import org.neo4j.gds.NodeLabel;
+import org.neo4j.gds.RelationshipType;
 import org.neo4j.gds.api.GraphStore;
 import org.neo4j.gds.core.loading.CatalogRequest;
 import org.neo4j.gds.core.loading.GraphNotFoundException;
@@ -62,6 +66,32 @@ final class OpenGdsGraph implements ProjectedGraph {
         elements.forEach(element -> names.add(element.name()));
         names.sort(null);
         return names;
+    }
+
+    @Override
+    public List<PropertySpec> nodeProperties(String label) {
+        return store.nodePropertyKeys(NodeLabel.of(label)).stream().sorted()
+            .map(key -> new PropertySpec(key, typeOf(key))).toList();
+    }
+
+    private PropertyType typeOf(String key) {
+        var type = store.nodeProperty(key).valueType();
+        return switch (type) {
+            case LONG -> PropertyType.LONG;
+            case DOUBLE -> PropertyType.DOUBLE;
+            case FLOAT_ARRAY -> PropertyType.FLOAT_ARRAY;
+            case DOUBLE_ARRAY -> PropertyType.DOUBLE_ARRAY;
+            case LONG_ARRAY -> PropertyType.LONG_ARRAY;
+            default -> throw new InvalidConfiguration(List.of("Node property `" + key + "` of graph `" + name
+                + "` is of type " + type.cypherName() + "; numbers and lists of numbers can be read."));
+        };
+    }
+
+    @Override
+    public List<String> relationshipProperties(String relationshipType) {
+        var type = RelationshipType.of(relationshipType);
+        return store.relationshipTypes().contains(type)
+            ? store.relationshipPropertyKeys(type).stream().sorted().toList() : List.of();
     }
 
     @Override

@@ -19,6 +19,7 @@ final class OpenGdsNeighbours implements NeighbourReader {
     private int[] targets = new int[64];
     private double[][] properties;
     private int count;
+    private int current = -1;
 
     /** @param composite null with fewer than two properties */
     OpenGdsNeighbours(
@@ -36,6 +37,10 @@ final class OpenGdsNeighbours implements NeighbourReader {
 
     @Override
     public int read(int source) {
+        if (source == current) {
+            return count;
+        }
+        current = source;
         long dense = nodes.dense(sourceType, source);
         grow(adjacency.degree(dense));
         count = 0;

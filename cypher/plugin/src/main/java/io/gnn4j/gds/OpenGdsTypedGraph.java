@@ -7,7 +7,6 @@ import io.gnn4j.graph.NeighbourReader;
 import io.gnn4j.graph.NodeColumn;
 import io.gnn4j.graph.ProjectedGraph;
 import io.gnn4j.graph.PropertySpec;
-import io.gnn4j.graph.PropertyType;
 import io.gnn4j.graph.Relation;
 import io.gnn4j.graph.TypedGraph;
 import java.util.ArrayList;
@@ -16,7 +15,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.neo4j.gds.NodeLabel;
 import org.neo4j.gds.RelationshipType;
 import org.neo4j.gds.api.Graph;
 import org.neo4j.gds.api.GraphStore;
@@ -63,41 +61,16 @@ final class OpenGdsTypedGraph implements TypedGraph {
     }
 
     @Override
-    public List<PropertySpec> nodeProperties(String type) {
-        nodes.type(type);
-        return store.nodePropertyKeys(NodeLabel.of(type)).stream().sorted()
-            .map(key -> new PropertySpec(key, typeOf(key))).toList();
-    }
-
-    private PropertyType typeOf(String key) {
-        var type = store.nodeProperty(key).valueType();
-        return switch (type) {
-            case LONG -> PropertyType.LONG;
-            case DOUBLE -> PropertyType.DOUBLE;
-            case FLOAT_ARRAY -> PropertyType.FLOAT_ARRAY;
-            case DOUBLE_ARRAY -> PropertyType.DOUBLE_ARRAY;
-            case LONG_ARRAY -> PropertyType.LONG_ARRAY;
-            default -> throw new InvalidConfiguration(List.of(
-                "Node property `" + key + "` of graph `" + graph.name() + "` is of type " + type.cypherName()
-                    + "; numbers and lists of numbers can be read."));
-        };
-    }
-
-    @Override
     public NodeColumn nodeProperty(String type, String property) {
-        var known = store.nodePropertyKeys(NodeLabel.of(type)).stream().sorted().toList();
-        if (!known.contains(property)) {
-            throw new InvalidConfiguration(List.of("Nodes of type '" + type + "' in graph `" + graph.name()
-                + "` have no property `" + property + "`." + Suggestion.sentence(property, known)
-                + " Known: " + (known.isEmpty() ? "none" : String.join(", ", known)) + "."));
-        }
-        return new OpenGdsColumn(
-            new PropertySpec(property, typeOf(property)), store.nodeProperty(property).values(), nodes, nodes.type(type));
-    }
-
-    @Override
-    public List<String> relationshipProperties(String relationshipType) {
-        return store.relationshipPropertyKeys(known(relationshipType)).stream().sorted().toList();
+        var known = graph.nodeProperties(type);
+        return known.stream().filter(spec -> spec.name().equals(property)).findFirst()
+            .map(spec -> new OpenGdsColumn(spec, store.nodeProperty(property).values(), nodes, nodes.type(type)))
+            .orElseThrow(() -> {
+                var names = known.stream().map(PropertySpec::name).toList();
+                return new InvalidConfiguration(List.of("Nodes of type '" + type + "' in graph `" + graph.name()
+                    + "` have no property `" + property + "`." + Suggestion.sentence(property, names)
+                    + " Known: " + (names.isEmpty() ? "none" : String.join(", ", names)) + "."));
+            });
     }
 
     @Override
@@ -237,7 +210,7 @@ final class OpenGdsTypedGraph implements TypedGraph {
     @Override
     public NeighbourReader neighbours(Relation relation, List<String> properties) {
         var type = known(relation.type());
-        var known = relationshipProperties(relation.type());
+        var known = graph.relationshipProperties(relation.type());
         for (var property : properties) {
             if (!known.contains(property)) {
                 throw new InvalidConfiguration(List.of("Relationships of type '" + relation.type() + "' in graph `"

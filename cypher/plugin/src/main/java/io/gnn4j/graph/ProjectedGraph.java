@@ -21,6 +21,12 @@ public interface ProjectedGraph {
     /** Ascending. */
     List<String> relationshipTypes();
 
+    /** The properties of nodes under a label, ascending by name; none for an unknown label. */
+    List<PropertySpec> nodeProperties(String label);
+
+    /** Ascending by name, none for an unknown type; every value is a double, NaN where missing. */
+    List<String> relationshipProperties(String relationshipType);
+
     /** @throws GraphChanged when the catalog no longer holds this very projection */
     void requireCurrent();
 

@@ -24,14 +24,8 @@ public interface TypedGraph {
     /** The index of a node within {@code type}, or -1 when it is not a node of that type. */
     int indexOf(String type, long nodeId);
 
-    /** Ascending by name. */
-    List<PropertySpec> nodeProperties(String type);
-
     /** @throws io.gnn4j.config.InvalidConfiguration when nodes of that type have no such property */
     NodeColumn nodeProperty(String type, String property);
-
-    /** Ascending by name; every value is a double, NaN where missing. */
-    List<String> relationshipProperties(String relationshipType);
 
     /**
      * The relations with at least one relationship between nodes of {@link #types()}, by type, source and target in the

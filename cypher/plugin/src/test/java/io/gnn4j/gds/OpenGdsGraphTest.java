@@ -119,8 +119,8 @@ class OpenGdsGraphTest {
             }
         });
         var graph = open(List.of("User", "Item"), List.of());
-        assertThat(graph.nodeProperties("User")).containsExactly(new PropertySpec("age", PropertyType.LONG));
-        assertThat(graph.nodeProperties("Item")).isEmpty();
+        assertThat(graph.graph().nodeProperties("User")).containsExactly(new PropertySpec("age", PropertyType.LONG));
+        assertThat(graph.graph().nodeProperties("Item")).isEmpty();
         var age = graph.nodeProperty("User", "age");
         assertThat(age.longAt(0)).isEqualTo(11);
         assertThat(age.isMissing(1)).isTrue();

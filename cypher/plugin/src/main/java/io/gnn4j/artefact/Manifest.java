@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.artefact;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What {@code manifest.json} of an artefact says, checked; docs/formats.md section 2 is the contract.
+ *
+ * @param sha256 of the manifest's bytes: the identity of the model, since the manifest pins every other file
+ * @param contract one of {@link #CONTRACTS}
+ * @param dimension length of a vector, in [1, {@value #MAX_DIMENSION}]
+ * @param similarity {@code dot} or {@code cosine}
+ * @param task the task map as it was given
+ * @param propagation null unless the contract is {@code item-propagation/1}
+ * @param json everything, with Cypher's types
+ */
+public record Manifest(
+    String sha256,
+    String contract,
+    int dimension,
+    String similarity,
+    Map<String, Object> task,
+    Propagation propagation,
+    Schema schema,
+    List<TensorSpec> inputs,
+    List<TensorSpec> outputs,
+    Golden golden,
+    List<Part> parts,
+    Map<String, Object> json) {
+
+    public static final String FILE = "manifest.json";
+    public static final String MODEL_FILE = "model.onnx";
+    public static final String VECTORS_FILE = "vectors.arrow";
+    public static final String ITEM_PROPAGATION = "item-propagation/1";
+    public static final List<String> CONTRACTS = List.of(ITEM_PROPAGATION);
+    public static final int FORMAT = 1;
+    public static final int MAX_DIMENSION = 4096;
+    public static final int MAX_HISTORY = 10_000;
+    /** Manifest and model together. */
+    public static final long MAX_CORE_BYTES = 64L << 20;
+    public static final long MAX_PART_BYTES = 2L << 30;
+    public static final long MAX_PIECE_BYTES = 16L << 20;
+
+    /**
+     * @param layers L, in [1, 10], or from 0 when finished
+     * @param finished true when the vectors part holds e and c themselves instead of base vectors
+     * @param exponent p of {@code degree^-p}, in [0, 1]
+     * @param history how many of the newest interactions are read, in [1, {@value Manifest#MAX_HISTORY}]
+     */
+    public record Propagation(int layers, boolean finished, double exponent, int history) {}
+
+    /** @param keys label to the name of its key property; @param relations what the model was trained on */
+    public record Schema(Map<String, NodeSchema> nodes, List<Relation> relations) {}
+
+    public record NodeSchema(String key, List<Object> properties) {}
+
+    public record Relation(String source, String type, String target, String direction) {}
+
+    /** @param tolerance passes where |found - expected| <= tolerance * max(1, |expected|); in (0, 0.1] */
+    public record Golden(Map<String, TensorData> inputs, Map<String, TensorData> outputs, double tolerance) {}
+
+    public record Part(String file, long bytes, String sha256, List<Piece> pieces) {}
+
+    public record Piece(int index, long bytes, String sha256) {}
+
+    public Part part(String file) {
+        return parts.stream().filter(part -> part.file().equals(file)).findFirst()
+            .orElseThrow(() -> new ModelRefused(FILE, "It declares no part '" + file + "'."));
+    }
+
+    /** @throws ModelRefused with every fault found */
+    public static Manifest parse(byte[] bytes) {
+        var tree = CanonicalJson.parse(FILE, bytes);
+        if (!Arrays.equals(CanonicalJson.write(tree), bytes)) {
+            throw new ModelRefused(FILE, "It is not canonical JSON (UTF-8, sorted keys, no blanks); export the model again.");
+        }
+        var sha256 = Hash.sha256(bytes);
+        var faults = new ArrayList<String>();
+        var root = new JsonFields("", CanonicalJson.plain(tree), faults);
+        if (!faults.isEmpty()) {
+            throw new ModelRefused(FILE, faults);
+        }
+        var format = root.integer("format", 0, Long.MAX_VALUE);
+        if (format != FORMAT) {
+            // Another format may name its keys otherwise: listing them as faults would only mislead.
+            throw new ModelRefused(FILE, "`format` is " + format + "; this gnn4j reads format " + FORMAT
+                + ". Use the gnn4j that exported the model, or export it again.");
+        }
+        var contract = root.choice("contract", CONTRACTS);
+        root.text("model");
+        root.text("createdAt");
+        root.text("gnn4jVersion");
+        var dimension = (int) root.integer("dimension", 1, MAX_DIMENSION);
+        var similarity = root.choice("similarity", List.of("dot", "cosine"));
+        var signature = root.map("signature");
+        var inputs = specs(signature.list("inputs"), faults, "signature.inputs");
+        var outputs = specs(signature.list("outputs"), faults, "signature.outputs");
+        signature.end();
+        var schema = schema(root.map("schema"));
+        var schemaHash = root.text("schemaSha256");
+        if (tree instanceof Map<?, ?> map && map.get("schema") != null
+            && !Hash.sha256(CanonicalJson.write(map.get("schema"))).equals(schemaHash)) {
+            faults.add("`schemaSha256` is not the hash of `schema`.");
+        }
+        var task = root.map("task");
+        task.text("recommend");
+        task.text("to");
+        if (task.map("via").raw().isEmpty()) {
+            faults.add("`task.via` names no relationship type.");
+        }
+        task.map("key").raw().forEach((label, key) -> {
+            if (!(key instanceof String)) {
+                faults.add("`task.key." + label + "` must be a text, but is " + key + ".");
+            }
+        });
+        Propagation propagation = null;
+        if (ITEM_PROPAGATION.equals(contract)) {
+            propagation = propagation(root.map("propagation"));
+            expect(faults, "inputs", inputs, List.of(
+                new TensorSpec("context", "float32", List.of(-1L, -1L, (long) dimension)),
+                new TensorSpec("weight", "float32", List.of(-1L, -1L)),
+                new TensorSpec("degree", "float32", List.of(-1L))));
+            expect(faults, "outputs", outputs, List.of(new TensorSpec("query", "float32", List.of(-1L, (long) dimension))));
+        }
+        var training = root.map("training");
+        training.map("graph");
+        training.map("hyperparameters");
+        root.list("metrics");
+        var golden = golden(root.map("golden"), inputs, outputs, faults);
+        var parts = parts(root.list("parts"), faults);
+        if (ITEM_PROPAGATION.equals(contract)) {
+            var files = parts.stream().map(Part::file).sorted().toList();
+            if (!files.equals(List.of(MODEL_FILE, VECTORS_FILE))) {
+                faults.add("`parts` of " + ITEM_PROPAGATION + " must be " + MODEL_FILE + " and " + VECTORS_FILE
+                    + ", but are " + files + ".");
+            }
+        }
+        root.end();
+        if (!faults.isEmpty()) {
+            throw new ModelRefused(FILE, faults);
+        }
+        return new Manifest(sha256, contract, dimension, similarity, task.raw(), propagation, schema, inputs, outputs, golden,
+            parts, root.raw());
+    }
+
+    private static Propagation propagation(JsonFields map) {
+        var finished = "final".equals(map.choice("vectors", List.of("base", "final")));
+        var result = new Propagation(
+            // With base vectors and no layer no user would have a vector.
+            (int) map.integer("layers", finished ? 0 : 1, 10),
+            finished,
+            map.real("exponent", 0, 1),
+            (int) map.integer("history", 1, MAX_HISTORY));
+        map.end();
+        return result;
+    }
+
+    private static Schema schema(JsonFields map) {
+        var nodes = new TreeMap<String, NodeSchema>();
+        var given = map.map("nodes");
+        for (var label : given.raw().keySet()) {
+            var node = given.map(label);
+            nodes.put(label, new NodeSchema(node.text("key"), List.copyOf(node.list("properties"))));
+            node.end();
+        }
+        var relations = new ArrayList<Relation>();
+        for (var relation : map.maps("relations")) {
+            relations.add(new Relation(relation.text("source"), relation.text("type"), relation.text("target"),
+                relation.choice("direction", List.of("out", "in"))));
+            relation.end();
+        }
+        map.end();
+        return new Schema(nodes, List.copyOf(relations));
+    }
+
+    private static List<TensorSpec> specs(List<?> list, List<String> faults, String path) {
+        var specs = new ArrayList<TensorSpec>();
+        for (int i = 0; i < list.size(); i++) {
+            var map = new JsonFields(path + "[" + i + "].", list.get(i), faults);
+            var name = map.text("name");
+            var dtype = map.choice("dtype", List.of("float32", "int64", "bool"));
+            map.text("role");
+            var shape = new ArrayList<Long>();
+            for (var size : map.list("shape")) {
+                if (size == null) {
+                    shape.add(-1L);
+                } else if (size instanceof Long number && number >= 0) {
+                    shape.add(number);
+                } else {
+                    faults.add("`" + path + "[" + i + "].shape` must hold whole numbers from 0 or null, but holds " + size + ".");
+                }
+            }
+            map.end();
+            specs.add(new TensorSpec(String.valueOf(name), String.valueOf(dtype), shape));
+        }
+        return List.copyOf(specs);
+    }
+
+    private static void expect(List<String> faults, String what, List<TensorSpec> found, List<TensorSpec> wanted) {
+        if (!found.equals(wanted)) {
+            faults.add("`signature." + what + "` of " + ITEM_PROPAGATION + " must be " + wanted + ", but is " + found + ".");
+        }
+    }
+
+    private static Golden golden(JsonFields map, List<TensorSpec> inputs, List<TensorSpec> outputs, List<String> faults) {
+        var golden = new Golden(tensors(map.map("inputs"), inputs, faults), tensors(map.map("outputs"), outputs, faults),
+            map.real("tolerance", Double.MIN_VALUE, 0.1));
+        map.end();
+        return golden;
+    }
+
+    private static Map<String, TensorData> tensors(JsonFields map, List<TensorSpec> specs, List<String> faults) {
+        var tensors = new TreeMap<String, TensorData>();
+        for (var spec : specs) {
+            var given = map.map(spec.name());
+            var dtype = given.choice("dtype", List.of(spec.dtype()));
+            var shape = given.list("shape").stream().mapToLong(size -> size instanceof Long number ? number : -1).toArray();
+            var data = given.list("data");
+            given.end();
+            if (!fits(shape, spec.shape())) {
+                faults.add("`" + map.path(spec.name()) + ".shape` " + Arrays.toString(shape) + " does not fit " + spec + ".");
+            } else if (!holds(shape, data.size())) {
+                faults.add("`" + map.path(spec.name()) + "` has shape " + Arrays.toString(shape) + " but " + data.size() + " values.");
+            } else if (dtype != null) {
+                try {
+                    tensors.put(spec.name(), tensor(dtype, shape, data));
+                } catch (ClassCastException | NullPointerException wrong) {
+                    faults.add("`" + map.path(spec.name()) + ".data` holds values that are not " + dtype + ".");
+                }
+            }
+        }
+        map.end();
+        return tensors;
+    }
+
+    private static boolean fits(long[] shape, List<Long> spec) {
+        if (shape.length != spec.size()) {
+            return false;
+        }
+        for (int i = 0; i < shape.length; i++) {
+            if (shape[i] < 0 || (spec.get(i) >= 0 && spec.get(i) != shape[i])) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean holds(long[] shape, long values) {
+        var product = 1L;
+        for (var size : shape) {
+            if (size != 0 && product > Long.MAX_VALUE / size) {
+                return false;
+            }
+            product *= size;
+        }
+        return product == values;
+    }
+
+    private static TensorData tensor(String dtype, long[] shape, List<?> data) {
+        switch (dtype) {
+            case "float32" -> {
+                var floats = new float[data.size()];
+                for (int i = 0; i < floats.length; i++) {
+                    floats[i] = ((Number) data.get(i)).floatValue();
+                }
+                return new TensorData(dtype, shape, floats, null, null);
+            }
+            case "int64" -> {
+                return new TensorData(dtype, shape, null, data.stream().mapToLong(Long.class::cast).toArray(), null);
+            }
+            default -> {
+                var booleans = new boolean[data.size()];
+                for (int i = 0; i < booleans.length; i++) {
+                    booleans[i] = (Boolean) data.get(i);
+                }
+                return new TensorData(dtype, shape, null, null, booleans);
+            }
+        }
+    }
+
+    private static List<Part> parts(List<?> list, List<String> faults) {
+        var parts = new ArrayList<Part>();
+        for (int i = 0; i < list.size(); i++) {
+            var map = new JsonFields("parts[" + i + "].", list.get(i), faults);
+            var file = String.valueOf(map.text("file"));
+            var limit = MODEL_FILE.equals(file) ? MAX_CORE_BYTES : MAX_PART_BYTES;
+            var bytes = map.integer("bytes", 1, limit);
+            var sha256 = map.hash("sha256");
+            var pieces = new ArrayList<Piece>();
+            for (var piece : map.maps("pieces")) {
+                pieces.add(new Piece((int) piece.integer("index", 0, Integer.MAX_VALUE), piece.integer("bytes", 1, MAX_PIECE_BYTES),
+                    piece.hash("sha256")));
+                piece.end();
+            }
+            map.end();
+            for (int p = 0; p < pieces.size(); p++) {
+                if (pieces.get(p).index() != p) {
+                    faults.add("The pieces of '" + file + "' must be numbered 0, 1, …, but number " + p + " has index "
+                        + pieces.get(p).index() + ".");
+                    break;
+                }
+            }
+            if (pieces.stream().mapToLong(Piece::bytes).sum() != bytes) {
+                faults.add("The pieces of '" + file + "' do not add up to its " + bytes + " bytes.");
+            }
+            parts.add(new Part(file, bytes, sha256, List.copyOf(pieces)));
+        }
+        if (parts.stream().map(Part::file).distinct().count() != parts.size()) {
+            faults.add("`parts` names a file twice.");
+        }
+        return List.copyOf(parts);
+    }
+}

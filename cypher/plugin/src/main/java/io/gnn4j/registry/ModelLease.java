@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.registry;
+
+import io.gnn4j.inference.UserEncoder;
+import org.neo4j.graphdb.Transaction;
+
+/** A model that will not be removed before {@link #close()}. */
+public final class ModelLease implements AutoCloseable {
+    private final Models models;
+    private final ModelLeases.Key key;
+    private final ServedModel model;
+    private boolean closed;
+
+    ModelLease(Models models, ModelLeases.Key key, ServedModel model) {
+        this.models = models;
+        this.key = key;
+        this.model = model;
+    }
+
+    public ServedModel model() {
+        return model;
+    }
+
+    /**
+     * The user side of the model, opened at most once for each database and artefact; valid until this lease is closed.
+     *
+     * @throws io.gnn4j.artefact.ModelRefused when the stored bytes do not pass the checks
+     */
+    public UserEncoder userEncoder(Transaction tx) {
+        return models.userEncoder(key.database(), tx, model);
+    }
+
+    @Override
+    public synchronized void close() {
+        if (!closed) {
+            closed = true;
+            models.leases().release(key);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.registry;
+
+import io.gnn4j.artefact.Manifest;
+import io.gnn4j.config.Suggestion;
+import io.gnn4j.inference.OnnxModel;
+import io.gnn4j.inference.OnnxUserEncoder;
+import io.gnn4j.inference.UserEncoder;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.neo4j.graphdb.Node;
+import org.neo4j.graphdb.Transaction;
+import org.neo4j.kernel.internal.GraphDatabaseAPI;
+
+/**
+ * Finds the model a call means and keeps it there until the call ends. One instance a server.
+ *
+ * <p>Models are read in the caller's transaction; only what is derived from their bytes (parsed manifests, open ONNX
+ * sessions) is kept in memory, by hash.
+ */
+public final class Models implements AutoCloseable {
+    private static final Pattern REFERENCE = Pattern.compile("([A-Za-z0-9_]{1,64})(?::([1-9][0-9]{0,17}))?");
+
+    private final ModelStore store = new ModelStore();
+    private final ModelLeases leases = new ModelLeases();
+    private final EncoderCache encoders;
+
+    /** @param inferenceThreads threads inside one ONNX session */
+    public Models(int inferenceThreads) {
+        encoders = new EncoderCache(inferenceThreads);
+    }
+
+    /**
+     * The model a {@code model} argument means: {@code 'alias'}, {@code 'name:version'}, or null for the only alias whose
+     * task recommends to, or recommends, one of the labels.
+     *
+     * @param sourceLabels labels of the source; empty (a visitor without a node) fits every alias
+     * @return a version that is {@code ready}
+     * @throws IllegalArgumentException when the argument names nothing, or nothing in particular
+     * @throws IllegalStateException when the version named is not ready
+     * @throws io.gnn4j.artefact.ModelRefused when what is stored does not pass the checks
+     */
+    public ServedModel resolve(Transaction tx, String model, Collection<String> sourceLabels) {
+        var found = model == null ? byLabel(tx, sourceLabels) : byReference(tx, model);
+        if (found.state() != ModelState.READY) {
+            throw new IllegalStateException("Model '" + found.reference() + "' is " + found.state().text() + ", not ready"
+                + (found.state() == ModelState.RETIRED ? ": it is being removed." : ". Run `gnn4j deploy` with its artefact again to finish it."));
+        }
+        return found;
+    }
+
+    /** {@link #resolve}, and the model stays until the lease is closed. */
+    public ModelLease acquire(GraphDatabaseAPI database, Transaction tx, String model, Collection<String> sourceLabels) {
+        var id = id(database);
+        var served = resolve(tx, model, sourceLabels);
+        var key = new ModelLeases.Key(id, served.name(), served.version());
+        if (!leases.hold(key)) {
+            throw new IllegalStateException("Model '" + served.reference() + "' is being removed. Call again.");
+        }
+        return new ModelLease(this, key, served);
+    }
+
+    static UUID id(GraphDatabaseAPI database) {
+        return database.databaseId().databaseId().uuid();
+    }
+
+    ModelLeases leases() {
+        return leases;
+    }
+
+    ModelStore store() {
+        return store;
+    }
+
+    EncoderCache encoders() {
+        return encoders;
+    }
+
+    private ServedModel byReference(Transaction tx, String reference) {
+        var match = REFERENCE.matcher(reference);
+        if (!match.matches()) {
+            throw new IllegalArgumentException("A model is an alias ('shop') or a version ('shop:3'), but '"
+                + (reference.length() > 80 ? reference.substring(0, 80) + "…" : reference) + "' was given.");
+        }
+        var name = match.group(1);
+        if (match.group(2) == null) {
+            var alias = store.alias(tx, name).orElseThrow(() -> unknownAlias(tx, name));
+            return served(alias);
+        }
+        var version = Long.parseLong(match.group(2));
+        return store.served(null, store.model(tx, name, version).orElseThrow(() -> unknownVersion(tx, name, version)));
+    }
+
+    private ServedModel served(Node alias) {
+        var name = ModelStore.text(alias, "name");
+        return store.served(name, store.target(alias).orElseThrow(() -> new IllegalStateException(
+            "Alias '" + name + "' points to no model. Point it to a version with `CALL gnn.model.alias('" + name + "', …)`.")));
+    }
+
+    private ServedModel byLabel(Transaction tx, Collection<String> labels) {
+        var aliases = store.aliases(tx);
+        if (aliases.isEmpty()) {
+            throw new IllegalArgumentException("There is no model in this database. Deploy one with `gnn4j deploy ARTEFACT`.");
+        }
+        var fitting = aliases.stream().filter(alias -> labels.isEmpty()
+            || store.target(alias).map(node -> fits(store.manifest(node), labels)).orElse(false)).toList();
+        if (fitting.size() == 1) {
+            return served(fitting.get(0));
+        }
+        var what = labels.isEmpty() ? "" : " for a node labelled " + labels.stream().map(label -> ":" + label).collect(Collectors.joining());
+        if (fitting.isEmpty()) {
+            throw new IllegalArgumentException("No alias has a model" + what + ". Known: " + names(aliases) + ".");
+        }
+        throw new IllegalArgumentException("Several aliases have a model" + what + ": " + names(fitting) + ". Name one with `model`.");
+    }
+
+    private static boolean fits(Manifest manifest, Collection<String> labels) {
+        return labels.contains(manifest.task().get("to")) || labels.contains(manifest.task().get("recommend"));
+    }
+
+    private IllegalArgumentException unknownAlias(Transaction tx, String name) {
+        var known = store.aliases(tx).stream().map(alias -> ModelStore.text(alias, "name")).toList();
+        var versions = store.versions(tx, name);
+        if (!versions.isEmpty()) {
+            return new IllegalArgumentException("No alias points to model '" + name + "'. Name a version, one of "
+                + references(versions) + ", or point an alias to it with `CALL gnn.model.alias`.");
+        }
+        return new IllegalArgumentException("Unknown model '" + name + "'." + Suggestion.sentence(name, known) + " Known: "
+            + (known.isEmpty() ? "none" : String.join(", ", known)) + ".");
+    }
+
+    private IllegalArgumentException unknownVersion(Transaction tx, String name, long version) {
+        var versions = store.versions(tx, name);
+        if (!versions.isEmpty()) {
+            return new IllegalArgumentException("Unknown version " + version + " of model '" + name + "'. Known: " + references(versions) + ".");
+        }
+        var known = new LinkedHashSet<String>();
+        store.models(tx).forEach(model -> known.add(ModelStore.text(model, "name")));
+        return new IllegalArgumentException("Unknown model '" + name + "'." + Suggestion.sentence(name, known) + " Known: "
+            + (known.isEmpty() ? "none" : String.join(", ", known)) + ".");
+    }
+
+    private static String names(List<Node> aliases) {
+        return aliases.stream().map(alias -> ModelStore.text(alias, "name")).collect(Collectors.joining(", "));
+    }
+
+    private static String references(List<Node> versions) {
+        return versions.stream().map(node -> "'" + ModelStore.text(node, "name") + ":" + ModelStore.version(node) + "'")
+            .collect(Collectors.joining(", "));
+    }
+
+    UserEncoder userEncoder(UUID database, Transaction tx, ServedModel model) {
+        var onnx = encoders.get(database, model.sha256(), threads -> OnnxModel.open(model.manifest(),
+            store.file(store.model(tx, model.name(), model.version()).orElseThrow(() -> new IllegalStateException(
+                "Model '" + model.reference() + "' was removed during this call.")), model.manifest().part(Manifest.MODEL_FILE)), threads));
+        return new OnnxUserEncoder(onnx, model.dimension());
+    }
+
+    /** Closes every ONNX session; called when the server stops, after its databases. */
+    @Override
+    public void close() {
+        encoders.close();
+    }
+}
