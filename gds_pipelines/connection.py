@@ -212,7 +212,9 @@ def parse_version(version: str) -> tuple[int, int]:
 
 def _verify(driver: neo4j.Driver, target: Target) -> None:
     try:
-        driver.execute_query("RETURN 1", database_=target.database, routing_="r")
+        # Not execute_query, which would try again for half a minute.
+        with driver.session(database=target.database) as session:
+            session.run("RETURN 1").consume()
     except AuthError as error:
         if target.password is None:
             reason = "asks for a password, and NEO4J_PASSWORD is not set"

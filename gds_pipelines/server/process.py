@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import socket
+import string
 import subprocess
 import sys
 import time
@@ -115,6 +116,11 @@ def read_password(home: Home, user: str = USER) -> str:
             f"The password file '{path}' cannot be read ({error.strerror}). "
             f"Give the password in NEO4J_PASSWORD instead."
         ) from error
+
+
+def new_password() -> str:
+    """24 random letters and digits, 142 bits; no sign that a shell or an option parser would understand."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(24))
 
 
 def status(home: Home) -> Status:
@@ -407,7 +413,7 @@ def _password(home: Home, java: Java) -> str:
             f"There is data in '{home.data}', but its password file '{path}' is gone. Write the password "
             f"of user '{USER}' into that file, or move the directory '{home.data}' away to begin anew."
         )
-    password = read_password(home) if path.exists() else secrets.token_urlsafe(18)
+    password = read_password(home) if path.exists() else new_password()
     write_private(path, password + "\n")
     shutil.rmtree(home.data / "dbms", ignore_errors=True)
     write_configuration(home, {"server.directories.data": str(home.data)})
@@ -434,7 +440,7 @@ def _ensure_worker(home: Home, password: str) -> None:
     path = password_file(home, WORKER)
     if running is None or path.exists():
         return
-    worker_password = secrets.token_urlsafe(18)
+    worker_password = new_password()
     try:
         with _driver(running.bolt, USER, password) as driver:
             driver.execute_query(
