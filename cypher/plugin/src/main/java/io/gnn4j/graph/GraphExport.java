@@ -240,6 +240,7 @@ public final class GraphExport {
                         batch.setLongs(at, start, list, 0, list.length);
                     }
                 }
+                default -> throw new IllegalStateException("No way to write " + type + ".");
             }
             if (width == ArrowField.VARIABLE) {
                 batch.setEnd(at, row, end);
