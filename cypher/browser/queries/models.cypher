@@ -1,4 +1,4 @@
-// Models: every version, and which one each alias points to
+// Models and aliases
 MATCH (model:GnnModel)
 OPTIONAL MATCH (alias:GnnAlias)-[:POINTS_TO]->(model)
 RETURN model.name AS name, model.version AS version, model.state AS state, collect(alias.name) AS aliases,

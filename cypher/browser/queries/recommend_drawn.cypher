@@ -1,4 +1,4 @@
-// Recommend, drawn: each item with others who bought the same
+// Recommend, drawn
 MATCH (user:User {id: 42})
 CALL gnn.recommend.stream(user, {topK: 5}) YIELD node
 CALL (user, node) {
