@@ -1,0 +1,309 @@
+"""Deployment: an artefact becomes the version that an alias answers with.
+
+The order makes every moment safe to be killed in: load the core and its parts
+(``loading``), write vectors and build the index (``building``), ``ready``, and
+only then does one transaction move the alias. Until that moment the version
+before answers; after a kill, the next deployment of the same artefact goes on
+where this one stopped, and what another unfinished one left is removed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gds_pipelines.connection import Connection
+from gds_pipelines.errors import InvalidInput, PipelineError, did_you_mean
+from gds_pipelines.naming import to_camel
+from gds_pipelines.registry import UNFINISHED, LoadedVersion, ModelVersion, Registry, check_name
+from gds_pipelines.task import Task
+from model_export import Artefact, ArtefactError, read
+from model_export.vectors import decode
+
+KEEP_PREVIOUS = 1
+CONTRACTS = ("item-propagation/1",)
+
+Projector = Callable[[Connection, Task], AbstractContextManager[str]]
+"""Projects a task, gives the graph's name, drops it at the end."""
+
+
+@dataclass(frozen=True)
+class DeployReport:
+    """What a deployment did, or would do.
+
+    Attributes:
+        model: ``name:version``; in a dry run the name alone.
+        previous: what the alias pointed to before; None when it is new.
+        resumed: an unfinished version of the same artefact was gone on with.
+        vectors: rows of ``vectors.arrow``.
+        unmatched_vectors: vectors without a node; ``unmatched_nodes``: items without a vector.
+        written: node properties written; 0 in a dry run.
+        skipped: nodes that were gone or had another key when they were to be written.
+        removed: references of versions that were dropped.
+        millis: by step.
+    """
+
+    model: str
+    alias: str
+    contract: str
+    sha256: str
+    dry_run: bool
+    previous: str | None
+    resumed: bool
+    vectors: int
+    unmatched_vectors: int
+    unmatched_nodes: int
+    written: int = 0
+    skipped: int = 0
+    removed: tuple[str, ...] = ()
+    millis: Mapping[str, int] = field(default_factory=dict)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """With camelCase keys, for JSON."""
+        return {to_camel(key): value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class GraphFit:
+    """How the artefact's vectors and the graph's nodes meet, before anything is written."""
+
+    vectors: int
+    unmatched_vectors: int
+    unmatched_nodes: int
+
+
+def read_artefact(path: Path) -> Artefact:
+    """The verified artefact.
+
+    Raises:
+        InvalidInput: with all its faults.
+    """
+    try:
+        return read(path)
+    except ArtefactError as error:
+        raise InvalidInput(error.what, error.faults) from error
+
+
+def deploy(
+    connection: Connection,
+    artefact: Artefact,
+    *,
+    name: str | None = None,
+    alias: str | None = None,
+    graph_name: str | None = None,
+    keep_previous: int = KEEP_PREVIOUS,
+    dry_run: bool = False,
+    project: Projector | None = None,
+    on_step: Callable[[str], None] = lambda text: None,
+) -> DeployReport:
+    """Load, propagate, switch, clean up.
+
+    Args:
+        artefact: as ``read_artefact`` gives it.
+        name: of the model in the registry; by default the model family of the manifest.
+        alias: what queries name; by default ``name``.
+        graph_name: an existing projection of the task; None projects the task and drops the graph afterwards.
+        keep_previous: finished versions of ``name`` to keep beside the new one.
+        dry_run: check and count, write nothing.
+        project: how a task is projected; the default is ``gds_pipelines.projection``.
+        on_step: told what happens now, in words.
+    Raises:
+        PipelineError: in words. The alias has not moved then, unless only the removal of old versions failed.
+    """
+    manifest = artefact.manifest
+    if manifest["contract"] not in CONTRACTS:
+        raise PipelineError(
+            f"The artefact follows {manifest['contract']}; what can be deployed is {', '.join(CONTRACTS)}."
+        )
+    if keep_previous < 0:
+        raise InvalidInput("keepPrevious", [f"it must be 0 or more, found {keep_previous}"])
+    name = check_name("model", name or manifest["model"])
+    alias = check_name("alias", alias or name)
+    task = Task.from_mapping(manifest["task"])
+    registry, timer = Registry(connection), _Timer()
+
+    on_step("Comparing the artefact with the graph")
+    with timer.step("check"):
+        fit = fit_of(connection, artefact, task)
+        versions = registry.versions()
+    before = next((version for version in versions if alias in version.aliases), None)
+    resumable = next(
+        (v for v in versions if v.name == name and v.state in UNFINISHED and v.sha256 == artefact.sha256),
+        None,
+    )
+
+    def report(model: str, **more: Any) -> DeployReport:
+        return DeployReport(
+            model=model,
+            alias=alias,
+            contract=manifest["contract"],
+            sha256=artefact.sha256,
+            dry_run=dry_run,
+            previous=before.reference if before else None,
+            resumed=resumable is not None,
+            **{
+                "vectors": fit.vectors,
+                "unmatched_vectors": fit.unmatched_vectors,
+                "unmatched_nodes": fit.unmatched_nodes,
+                "millis": timer.millis,
+            }
+            | more,
+        )
+
+    if dry_run:
+        return report(resumable.reference if resumable else name)
+
+    removed = []
+    with timer.step("load"):
+        for left in versions:
+            if left.name == name and left.state in (*UNFINISHED, "retired") and left is not resumable:
+                on_step(f"Removing {left.reference}, which a deployment left unfinished")
+                registry.drop(left.name, left.version)
+                removed.append(left.reference)
+        on_step(f"Going on with {resumable.reference}" if resumable else f"Loading the artefact as '{name}'")
+        loaded = _load(registry, name, artefact)
+    with timer.step("propagate"), _graph(connection, task, graph_name, project, on_step) as graph:
+        on_step(f"Writing vectors of {loaded.name}:{loaded.version} and building its index")
+        counts = registry.propagate(graph, loaded.name, loaded.version)
+    with timer.step("switch"):
+        on_step(f"Pointing '{alias}' to {loaded.name}:{loaded.version}")
+        registry.point(alias, loaded.name, loaded.version, before.version if before else 0)
+    with timer.step("remove"):
+        for old in _outdated(registry.versions(name), loaded.version, before, keep_previous):
+            on_step(f"Removing {old.reference}")
+            registry.drop(old.name, old.version)
+            removed.append(old.reference)
+    return report(
+        f"{loaded.name}:{loaded.version}",
+        unmatched_vectors=counts.get("unmatchedVectors", fit.unmatched_vectors),
+        unmatched_nodes=counts.get("unmatchedNodes", fit.unmatched_nodes),
+        written=counts.get("nodePropertiesWritten", 0),
+        skipped=counts.get("skippedMissing", 0) + counts.get("skippedChanged", 0),
+        removed=tuple(removed),
+    )
+
+
+def fit_of(connection: Connection, artefact: Artefact, task: Task) -> GraphFit:
+    """Compare the artefact's schema and keys with the live graph.
+
+    Raises:
+        InvalidInput: with every label, type and constraint that lacks, or when no key meets.
+    """
+    schema = artefact.manifest["schema"]
+    labels = {record["label"] for record in connection.execute("CALL db.labels() YIELD label RETURN label")}
+    types = {
+        record["relationshipType"]
+        for record in connection.execute("CALL db.relationshipTypes() YIELD relationshipType RETURN *")
+    }
+    constrained = {
+        (record["labelsOrTypes"][0], record["properties"][0])
+        for record in connection.execute(
+            "SHOW CONSTRAINTS YIELD type, labelsOrTypes, properties "
+            "WHERE type IN ['UNIQUENESS', 'NODE_PROPERTY_UNIQUENESS', 'NODE_KEY'] AND size(properties) = 1 "
+            "RETURN labelsOrTypes, properties"
+        )
+    }
+    faults = []
+    for label, node in sorted(schema["nodes"].items()):
+        if label not in labels:
+            faults.append(f"the graph has no label '{label}'.{did_you_mean(label, labels)}")
+        elif (label, node["key"]) not in constrained:
+            faults.append(
+                f"(:{label}).{node['key']} has no uniqueness constraint, so it cannot be joined by. Do: "
+                f"CREATE CONSTRAINT FOR (n:`{label}`) REQUIRE n.`{node['key']}` IS UNIQUE"
+            )
+    wanted = {relation["type"] for relation in schema["relations"]}
+    wanted |= {part for behaviour in task.via.values() for part in behaviour.through}
+    faults += [
+        f"the graph has no relationship type '{missing}'.{did_you_mean(missing, types)}"
+        for missing in sorted(wanted - types)
+    ]
+    if faults:
+        raise InvalidInput("The artefact does not fit the graph", faults)
+    return _keys_meet(connection, artefact, schema)
+
+
+def _keys_meet(connection: Connection, artefact: Artefact, schema: Mapping[str, Any]) -> GraphFit:
+    vectors = decode(artefact.files["vectors.arrow"])
+    unmatched_vectors = unmatched_nodes = 0
+    for label in sorted(set(vectors.types)):
+        key = schema["nodes"][label]["key"]
+        given = set(vectors.keys[vectors.types == label].tolist())
+        records = connection.execute(
+            "MATCH (n:$($label)) WHERE n[$key] IS NOT NULL RETURN collect(n[$key]) AS keys",
+            label=label,
+            key=key,
+        )
+        present = set(records[0]["keys"])
+        if given and present and not given & present:
+            mine, theirs = next(iter(given)), next(iter(present))
+            raise InvalidInput(
+                "The artefact does not fit the graph",
+                [f"no vector of '{label}' has a node: keys there are like {theirs!r}, here like {mine!r}"],
+            )
+        unmatched_vectors += len(given - present)
+        unmatched_nodes += len(present - given)
+    return GraphFit(len(vectors), unmatched_vectors, unmatched_nodes)
+
+
+def _load(registry: Registry, name: str, artefact: Artefact) -> LoadedVersion:
+    loaded = registry.load(name, artefact.core_zip())
+    missing = set(loaded.parts_missing)
+    for file, index, data in artefact.pieces():
+        if (file, index) in missing:
+            loaded = registry.add_part(name, loaded.version, file, index, bytes(data))
+    if loaded.parts_missing:
+        listing = ", ".join(f"{file} {index}" for file, index in loaded.parts_missing)
+        raise PipelineError(
+            f"{loaded.name}:{loaded.version} still lacks {listing}, which the artefact does not have."
+        )
+    return loaded
+
+
+@contextmanager
+def _graph(
+    connection: Connection,
+    task: Task,
+    graph_name: str | None,
+    project: Projector | None,
+    on_step: Callable[[str], None],
+) -> Iterator[str]:
+    if graph_name is not None:
+        yield graph_name
+        return
+    if project is None:
+        from gds_pipelines.projection import projected as project  # brings the GDS client
+    on_step("Projecting the graph")
+    with project(connection, task) as name:
+        yield name
+
+
+def _outdated(
+    versions: list[ModelVersion], newest: int, before: ModelVersion | None, keep: int
+) -> list[ModelVersion]:
+    """Finished versions beyond the ``keep`` previous ones; never one that an alias points to.
+
+    What the alias pointed to until now is the first one kept, so that going back is one switch.
+    """
+    older = [v for v in versions if v.finished and v.version < newest and not v.aliases]
+    older.sort(
+        key=lambda v: (before is not None and v.reference == before.reference, v.version), reverse=True
+    )
+    return older[keep:]
+
+
+class _Timer:
+    def __init__(self) -> None:
+        self.millis: dict[str, int] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.millis[name] = round((time.monotonic() - start) * 1000)

@@ -1,0 +1,179 @@
+"""The registry of models inside the database, as a client: ``gnn.model.*`` and ``gnn.embed.propagate``.
+
+Every call is one procedure call in a transaction of its own; names and versions travel as parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gds_pipelines.connection import Connection
+from gds_pipelines.errors import InvalidInput
+
+UNFINISHED = ("loading", "building")
+_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version as the registry knows it.
+
+    Attributes:
+        state: ``loading``, ``building``, ``ready`` or ``retired``.
+        aliases: the names that point to it.
+        created_at: epoch milliseconds by the database's clock.
+        task: the completed task map.
+        metrics: as in the manifest.
+    """
+
+    name: str
+    version: int
+    state: str
+    contract: str
+    sha256: str
+    aliases: tuple[str, ...] = ()
+    created_at: int = 0
+    task: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def reference(self) -> str:
+        """``name:version``, as a ``model`` argument takes it."""
+        return f"{self.name}:{self.version}"
+
+    @property
+    def finished(self) -> bool:
+        return self.state == "ready"
+
+
+@dataclass(frozen=True)
+class LoadedVersion:
+    """What ``gnn.model.load`` and ``gnn.model.addPart`` answer.
+
+    Attributes:
+        parts_missing: ``(file, index)`` of the pieces that are still to come.
+    """
+
+    name: str
+    version: int
+    contract: str
+    sha256: str
+    state: str
+    parts_missing: tuple[tuple[str, int], ...]
+
+
+class Registry:
+    """The models of one database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def versions(self, name: str | None = None) -> list[ModelVersion]:
+        """All versions, or those of one name, by name and version."""
+        records = self._connection.execute("CALL gnn.model.list()")
+        found = [_version(record.data()) for record in records]
+        return sorted(
+            (version for version in found if name in (None, version.name)),
+            key=lambda version: (version.name, version.version),
+        )
+
+    def target(self, alias: str) -> ModelVersion | None:
+        """The version an alias points to; None when there is no such alias."""
+        return next((version for version in self.versions() if alias in version.aliases), None)
+
+    def load(self, name: str, core: bytes, configuration: Mapping[str, Any] | None = None) -> LoadedVersion:
+        """Store the core zip as a version of ``name``; one that holds the same bytes is taken again."""
+        record = self._connection.execute(
+            "CALL gnn.model.load($name, $artefact, $config)",
+            name=name,
+            artefact=core,
+            config=dict(configuration or {}),
+        )[0]
+        return _loaded(record.data())
+
+    def add_part(self, name: str, version: int, file: str, index: int, data: bytes) -> LoadedVersion:
+        """Store one piece; safe to repeat."""
+        record = self._connection.execute(
+            "CALL gnn.model.addPart($name, $version, $file, $index, $bytes)",
+            name=name,
+            version=version,
+            file=file,
+            index=index,
+            bytes=data,
+        )[0]
+        return _loaded(record.data())
+
+    def propagate(self, graph_name: str, name: str, version: int) -> dict[str, Any]:
+        """Join by key, propagate, write vectors, build the index, make the version ``ready``; its counts."""
+        return self._connection.execute(
+            "CALL gnn.embed.propagate($graph, {model: $name, version: $version})",
+            graph=graph_name,
+            name=name,
+            version=version,
+        )[0].data()
+
+    def point(self, alias: str, name: str, version: int, expected: int | None) -> None:
+        """Move an alias in one transaction.
+
+        Args:
+            expected: the version it must still point to (0: it must not exist); None = no check.
+        """
+        config: dict[str, Any] = {"version": version}
+        if expected is not None:
+            config["expected"] = expected
+        self._connection.execute(
+            "CALL gnn.model.alias($alias, $name, $config)",
+            alias=alias,
+            name=name,
+            config=config,
+        )
+
+    def drop(self, name: str, version: int) -> None:
+        """Remove one version with its parts, vectors and index, if it is there; refused under an alias."""
+        self._connection.execute(
+            "CALL gnn.model.drop($name, {version: $version, failIfMissing: false})",
+            name=name,
+            version=version,
+        )
+
+
+def check_name(what: str, name: str) -> str:
+    """A name of a model or alias, unchanged.
+
+    Raises:
+        InvalidInput: unless it has 1 to 64 letters, digits or underscores.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"The name of the {what}",
+            [f"'{name}' must have 1 to 64 of the characters A-Z, a-z, 0-9 and _"],
+        )
+    return name
+
+
+def _version(row: Mapping[str, Any]) -> ModelVersion:
+    return ModelVersion(
+        name=row["name"],
+        version=row["version"],
+        state=row["state"],
+        contract=row["contract"] or "unknown",  # the stored manifest is damaged
+        sha256=row["sha256"],
+        aliases=tuple(row["aliases"]),
+        created_at=row["createdAt"] or 0,
+        task=row["task"] or {},
+        metrics=row["metrics"] or [],
+    )
+
+
+def _loaded(row: Mapping[str, Any]) -> LoadedVersion:
+    return LoadedVersion(
+        name=row["name"],
+        version=row["version"],
+        contract=row["contract"],
+        sha256=row["sha256"],
+        state=row["state"],
+        parts_missing=tuple((piece["file"], piece["index"]) for piece in row["partsMissing"]),
+    )
