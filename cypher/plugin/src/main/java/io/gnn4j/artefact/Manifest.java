@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.artefact;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,6 +18,7 @@ import java.util.TreeMap;
  * @param task the task map as it was given
  * @param propagation null unless the contract is {@code item-propagation/1}
  * @param json everything, with Cypher's types
+ * @param tree everything, with numbers as they were written
  */
 public record Manifest(
     String sha256,
@@ -30,7 +32,8 @@ public record Manifest(
     List<TensorSpec> outputs,
     Golden golden,
     List<Part> parts,
-    Map<String, Object> json) {
+    Map<String, Object> json,
+    Map<?, ?> tree) {
 
     public static final String FILE = "manifest.json";
     public static final String MODEL_FILE = "model.onnx";
@@ -70,6 +73,11 @@ public record Manifest(
     public Part part(String file) {
         return parts.stream().filter(part -> part.file().equals(file)).findFirst()
             .orElseThrow(() -> new ModelRefused(FILE, "It declares no part '" + file + "'."));
+    }
+
+    /** One of the top keys as JSON text. */
+    public String text(String key) {
+        return new String(CanonicalJson.write(tree.get(key)), StandardCharsets.UTF_8);
     }
 
     /** @throws ModelRefused with every fault found */
@@ -144,7 +152,7 @@ public record Manifest(
             throw new ModelRefused(FILE, faults);
         }
         return new Manifest(sha256, contract, dimension, similarity, task.raw(), propagation, schema, inputs, outputs, golden,
-            parts, root.raw());
+            parts, root.raw(), (Map<?, ?>) tree);
     }
 
     private static Propagation propagation(JsonFields map) {

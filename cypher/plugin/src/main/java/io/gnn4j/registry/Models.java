@@ -29,9 +29,31 @@ public final class Models implements AutoCloseable {
     private final ModelLeases leases = new ModelLeases();
     private final EncoderCache encoders;
 
+    private final ModelLoader loader;
+    private final ModelRemoval removal;
+
     /** @param inferenceThreads threads inside one ONNX session */
     public Models(int inferenceThreads) {
         encoders = new EncoderCache(inferenceThreads);
+        loader = new ModelLoader(store, inferenceThreads, System.currentTimeMillis());
+        removal = new ModelRemoval(store, leases, encoders);
+    }
+
+    public ModelLoader loader() {
+        return loader;
+    }
+
+    public ModelRemoval removal() {
+        return removal;
+    }
+
+    /** Whether a {@code model} argument would be answered: an alias, or a version, that is ready. */
+    public boolean exists(Transaction tx, String model) {
+        try {
+            return resolve(tx, model, List.of()).state() == ModelState.READY;
+        } catch (IllegalArgumentException | IllegalStateException unanswered) {
+            return false;
+        }
     }
 
     /**
@@ -64,7 +86,8 @@ public final class Models implements AutoCloseable {
         return new ModelLease(this, key, served);
     }
 
-    static UUID id(GraphDatabaseAPI database) {
+    /** What caches of a database are keyed by; a database that is made anew under a name has another one. */
+    public static UUID id(GraphDatabaseAPI database) {
         return database.databaseId().databaseId().uuid();
     }
 
@@ -92,7 +115,7 @@ public final class Models implements AutoCloseable {
             return served(alias);
         }
         var version = Long.parseLong(match.group(2));
-        return store.served(null, store.model(tx, name, version).orElseThrow(() -> unknownVersion(tx, name, version)));
+        return store.served(null, store.model(tx, name, version).orElseThrow(() -> unknownVersion(store, tx, name, version)));
     }
 
     private ServedModel served(Node alias) {
@@ -133,7 +156,7 @@ public final class Models implements AutoCloseable {
             + (known.isEmpty() ? "none" : String.join(", ", known)) + ".");
     }
 
-    private IllegalArgumentException unknownVersion(Transaction tx, String name, long version) {
+    static IllegalArgumentException unknownVersion(ModelStore store, Transaction tx, String name, long version) {
         var versions = store.versions(tx, name);
         if (!versions.isEmpty()) {
             return new IllegalArgumentException("Unknown version " + version + " of model '" + name + "'. Known: " + references(versions) + ".");

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.writeback;
+
+import java.util.function.Function;
+import org.neo4j.graphdb.Transaction;
+import org.neo4j.internal.kernel.api.security.SecurityContext;
+import org.neo4j.kernel.api.KernelTransaction;
+import org.neo4j.kernel.api.exceptions.Status;
+import org.neo4j.kernel.api.txstate.TxStateHolder;
+import org.neo4j.kernel.impl.coreapi.InternalTransaction;
+import org.neo4j.kernel.internal.GraphDatabaseAPI;
+
+/**
+ * Transactions of a procedure's own, begun with the caller's rights. What is committed stays, whatever becomes of the
+ * caller's transaction: the work must be safe to do again. Safe for several threads.
+ */
+public final class OwnTransactions {
+    private static final int RETRIES = 3;
+    private static final long PAUSE_MILLIS = 100;
+
+    private final GraphDatabaseAPI database;
+    private final SecurityContext caller;
+    private final Runnable guard;
+
+    /**
+     * @param caller the caller's security context, so nothing can be done here that the caller may not do
+     * @param guard throws when the caller's transaction was terminated; asked before each transaction
+     */
+    public OwnTransactions(GraphDatabaseAPI database, SecurityContext caller, Runnable guard) {
+        this.database = database;
+        this.caller = caller;
+        this.guard = guard;
+    }
+
+    /**
+     * Own transactions would wait for the caller's locks for ever, and would not see what the caller wrote.
+     *
+     * @throws IllegalStateException when the caller's transaction already holds writes
+     */
+    public static void requireNoWrites(Transaction callers, String procedure) {
+        if (((InternalTransaction) callers).kernelTransaction() instanceof TxStateHolder state && state.hasTxStateWithChanges()) {
+            throw new IllegalStateException("`" + procedure + "` commits in transactions of its own, and this transaction already"
+                + " holds writes. Commit them first, then call it in a new transaction.");
+        }
+    }
+
+    /** Does the work in one transaction and commits it; a transient error is retried up to three times. */
+    public <T> T write(Function<Transaction, T> work) {
+        for (int attempt = 0;; attempt++) {
+            guard.run();
+            try (var tx = database.beginTransaction(KernelTransaction.Type.EXPLICIT, caller)) {
+                var result = work.apply(tx);
+                tx.commit();
+                return result;
+            } catch (RuntimeException failure) {
+                if (attempt == RETRIES || !isTransient(failure)) {
+                    throw failure;
+                }
+                pause(PAUSE_MILLIS << attempt);
+            }
+        }
+    }
+
+    /** Does the work in one transaction that is rolled back at its end. */
+    public <T> T read(Function<Transaction, T> work) {
+        guard.run();
+        try (var tx = database.beginTransaction(KernelTransaction.Type.EXPLICIT, caller)) {
+            return work.apply(tx);
+        }
+    }
+
+    private static boolean isTransient(Throwable failure) {
+        for (var cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof Status.HasStatus known && known.status().code().classification() == Status.Classification.TransientError) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static void pause(long millis) {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("Interrupted between two attempts to write.", stopped);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.database;
+
+import io.gnn4j.extension.GnnServices;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.neo4j.configuration.GraphDatabaseSettings;
+import org.neo4j.dbms.api.DatabaseManagementService;
+import org.neo4j.dbms.api.DatabaseManagementServiceBuilder;
+import org.neo4j.exceptions.KernelException;
+import org.neo4j.graphdb.Transaction;
+import org.neo4j.io.ByteUnit;
+import org.neo4j.kernel.api.procedure.GlobalProcedures;
+import org.neo4j.kernel.internal.GraphDatabaseAPI;
+
+/**
+ * One real Neo4j, in this process, for all tests that need one: starting it costs seconds. It has the plugin's extension
+ * and GDS; authentication is off. Each test clears what it left.
+ */
+public final class TestDatabase {
+    private static final DatabaseManagementService SERVICE = start();
+
+    private TestDatabase() {}
+
+    private static DatabaseManagementService start() {
+        try {
+            var home = Files.createTempDirectory("gnn4j-database");
+            var service = new DatabaseManagementServiceBuilder(home)
+                .setConfig(GraphDatabaseSettings.pagecache_memory, ByteUnit.mebiBytes(16))
+                .build();
+            Runtime.getRuntime().addShutdownHook(new Thread(service::shutdown));
+            return service;
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    public static GraphDatabaseAPI get() {
+        return (GraphDatabaseAPI) SERVICE.database("neo4j");
+    }
+
+    /** Makes the procedures and functions of some classes callable; asking twice is harmless. */
+    public static void register(Class<?>... classes) {
+        var procedures = get().getDependencyResolver().resolveDependency(GlobalProcedures.class);
+        for (var type : classes) {
+            try {
+                procedures.registerProcedure(type);
+                procedures.registerFunction(type);
+            } catch (KernelException known) {
+                if (!String.valueOf(known.getMessage()).contains("already in use")) {
+                    throw new IllegalStateException(known);
+                }
+            }
+        }
+    }
+
+    /** The services of the plugin that runs in it. */
+    public static GnnServices services() {
+        register(ServicesProbe.class);
+        query("CALL gnn.test.services()");
+        return ServicesProbe.seen;
+    }
+
+    /** Runs a query in a transaction of its own. */
+    public static List<Map<String, Object>> query(String cypher, Map<String, Object> parameters) {
+        return get().executeTransactionally(cypher, parameters, result -> {
+            var rows = new ArrayList<Map<String, Object>>();
+            result.forEachRemaining(row -> rows.add(new LinkedHashMap<>(row)));
+            return rows;
+        });
+    }
+
+    public static List<Map<String, Object>> query(String cypher) {
+        return query(cypher, Map.of());
+    }
+
+    public static Transaction begin() {
+        return get().beginTx();
+    }
+
+    /** Removes all data, constraints and indexes. */
+    public static void clear() {
+        query("MATCH (n) DETACH DELETE n");
+        for (var row : query("SHOW CONSTRAINTS YIELD name")) {
+            query("DROP CONSTRAINT `" + row.get("name") + "`");
+        }
+        for (var row : query("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name")) {
+            query("DROP INDEX `" + row.get("name") + "`");
+        }
+    }
+}
