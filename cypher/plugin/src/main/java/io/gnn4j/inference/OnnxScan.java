@@ -118,7 +118,8 @@ public final class OnnxScan {
     static Result scan(byte[] bytes) {
         if (bytes.length == 0 || bytes.length > MAX_BYTES) {
             return new Result(
-                List.of(new Finding("size", "It has " + bytes.length + " bytes; 1 to " + MAX_BYTES + " are allowed.")), List.of(), List.of());
+                List.of(new Finding("size", "It has " + bytes.length + " bytes; 1 to " + MAX_BYTES + " are allowed.")), List.of(),
+                    List.of());
         }
         if (bytes.length >= 8 && bytes[4] == 'O' && bytes[5] == 'R' && bytes[6] == 'T' && bytes[7] == 'M') {
             // ONNX Runtime tells its own format by these bytes alone: one model to this walk, another to the runtime.
@@ -337,8 +338,9 @@ public final class OnnxScan {
             }
         }
         if (constant.values() == null || product > MAX_ELEMENTS) {
-            find("allocation", operator + " asks for " + (constant.values() == null ? "unknown many" : String.format(Locale.ROOT, "%.0f", product))
-                + " elements; at most " + MAX_ELEMENTS + " may be asked for by a constant.");
+            var asked = constant.values() == null ? "unknown many" : String.format(Locale.ROOT, "%.0f", product);
+            find("allocation", operator + " asks for " + asked + " elements; at most " + MAX_ELEMENTS
+                + " may be asked for by a constant.");
         }
     }
 

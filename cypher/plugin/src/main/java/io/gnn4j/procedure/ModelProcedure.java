@@ -37,7 +37,8 @@ public class ModelProcedure {
         + " that holds it. No query sees the version before it is ready.")
     public Stream<LoadRow> load(
             @Name(value = "name", description = "Name of the model: 1 to 64 of A-Z, a-z, 0-9 and _.") String name,
-            @Name(value = "artefact", description = "BYTES: the zip with manifest.json and model.onnx; other parts follow with gnn.model.addPart.")
+            @Name(value = "artefact",
+                description = "BYTES: the zip with manifest.json and model.onnx; other parts follow with gnn.model.addPart.")
             Object artefact,
             @Name(value = "configuration", defaultValue = "{}", description = "{} - there is nothing to set yet.")
             Map<String, Object> configuration) {
@@ -53,7 +54,8 @@ public class ModelProcedure {
             @Name(value = "version", description = "Its version, as gnn.model.load returned it.") long version,
             @Name(value = "file", description = "The part, e.g. vectors.arrow.") String file,
             @Name(value = "index", description = "Number of the piece, from 0.") long index,
-            @Name(value = "bytes", description = "BYTES: the piece, at most 16 MiB; its sha256 must be that of the manifest.") Object bytes) {
+            @Name(value = "bytes",
+                description = "BYTES: the piece, at most 16 MiB; its sha256 must be that of the manifest.") Object bytes) {
         requireUser("gnn.model.addPart");
         return Stream.of(new LoadRow(loader().addPart(tx, name, version, file, index, bytes("bytes", bytes))));
     }

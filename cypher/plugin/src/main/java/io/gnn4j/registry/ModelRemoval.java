@@ -106,7 +106,8 @@ public final class ModelRemoval {
                 touched += clear(own, label, property);
             }
             var sha256 = own.write(tx -> delete(tx, name, version));
-            if (sha256 != null && own.read(tx -> store.models(tx).stream().noneMatch(node -> sha256.equals(ModelStore.text(node, "sha256"))))) {
+            if (sha256 != null && own.read(tx ->
+                    store.models(tx).stream().noneMatch(node -> sha256.equals(ModelStore.text(node, "sha256"))))) {
                 encoders.close(database, sha256);
             }
             return new Removed(name, version, touched);

@@ -70,7 +70,8 @@ public final class Models implements AutoCloseable {
         var found = model == null ? byLabel(tx, sourceLabels) : byReference(tx, model);
         if (found.state() != ModelState.READY) {
             throw new IllegalStateException("Model '" + found.reference() + "' is " + found.state().text() + ", not ready"
-                + (found.state() == ModelState.RETIRED ? ": it is being removed." : ". Run `gnn4j deploy` with its artefact again to finish it."));
+                + (found.state() == ModelState.RETIRED ? ": it is being removed."
+                    : ". Run `gnn4j deploy` with its artefact again to finish it."));
         }
         return found;
     }
@@ -134,7 +135,8 @@ public final class Models implements AutoCloseable {
         if (fitting.size() == 1) {
             return served(fitting.get(0));
         }
-        var what = labels.isEmpty() ? "" : " for a node labelled " + labels.stream().map(label -> ":" + label).collect(Collectors.joining());
+        var what = labels.isEmpty() ? ""
+            : " for a node labelled " + labels.stream().map(label -> ":" + label).collect(Collectors.joining());
         if (fitting.isEmpty()) {
             throw new IllegalArgumentException("No alias has a model" + what + ". Known: " + names(aliases) + ".");
         }
@@ -159,7 +161,8 @@ public final class Models implements AutoCloseable {
     static IllegalArgumentException unknownVersion(ModelStore store, Transaction tx, String name, long version) {
         var versions = store.versions(tx, name);
         if (!versions.isEmpty()) {
-            return new IllegalArgumentException("Unknown version " + version + " of model '" + name + "'. Known: " + references(versions) + ".");
+            return new IllegalArgumentException(
+                "Unknown version " + version + " of model '" + name + "'. Known: " + references(versions) + ".");
         }
         var known = new LinkedHashSet<String>();
         store.models(tx).forEach(model -> known.add(ModelStore.text(model, "name")));

@@ -50,7 +50,8 @@ class ManifestTest {
 
     @Test
     void refusesAnotherSpellingOfTheSameContent() {
-        assertThatThrownBy(() -> Manifest.parse(utf8(GOOD.replace(",\"contract\"", ", \"contract\"").replace("{\"contract\"", "{ \"contract\""))))
+        assertThatThrownBy(() -> Manifest.parse(utf8(GOOD.replace(",\"contract\"", ", \"contract\"").replace("{\"contract\"",
+            "{ \"contract\""))))
             .hasMessageContaining("not canonical JSON");
         assertThatThrownBy(() -> Manifest.parse(utf8("{\"format\":1,\"format\":1}"))).hasMessageContaining("Duplicate field 'format'");
         assertThatThrownBy(() -> Manifest.parse(utf8(GOOD + "{}"))).hasMessageContaining("text after the JSON value");
@@ -61,7 +62,8 @@ class ManifestTest {
 
     @Test
     void refusesASchemaThatItsHashDoesNotName() {
-        assertThatThrownBy(() -> with("\"key\":\"id\"", "\"key\":\"uuid\"")).hasMessageContaining("`schemaSha256` is not the hash of `schema`.");
+        assertThatThrownBy(() -> with("\"key\":\"id\"", "\"key\":\"uuid\""))
+            .hasMessageContaining("`schemaSha256` is not the hash of `schema`.");
     }
 
     @Test

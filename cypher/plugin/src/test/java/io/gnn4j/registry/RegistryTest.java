@@ -113,7 +113,8 @@ class RegistryTest {
         fails("CALL gnn.model.load('my shop', $core)", Map.of("core", Artefacts.core()),
             "A name of a model has 1 to 64 of the characters A-Z, a-z, 0-9 and _, but 'my shop' was given.");
         fails("CALL gnn.model.load('shop', 'path/to/model.zip')", Map.of(), "`artefact` must be BYTES");
-        fails("CALL gnn.model.load('shop', $core, {kepPrevious: 1})", Map.of("core", Artefacts.core()), "Unknown configuration key `kepPrevious`.");
+        fails("CALL gnn.model.load('shop', $core, {kepPrevious: 1})", Map.of("core", Artefacts.core()),
+            "Unknown configuration key `kepPrevious`.");
         load("shop", Artefacts.core());
         fails("CALL gnn.model.addPart('shop', 2, 'vectors.arrow', 0, $bytes)", Map.of("bytes", Artefacts.VECTORS),
             "Unknown model 'shop:2'. Load its artefact first");
@@ -121,7 +122,8 @@ class RegistryTest {
             "Model 'shop:1' has no part 'vectors.arow'. Its parts: model.onnx, vectors.arrow.");
         fails("CALL gnn.model.addPart('shop', 1, 'vectors.arrow', 1, $bytes)", Map.of("bytes", Artefacts.VECTORS),
             "Part 'vectors.arrow' has the pieces 0 to 0, but piece 1 was given.");
-        fails("CALL gnn.model.addPart('shop', 1, 'vectors.arrow', 0, $bytes)", Map.of("bytes", Artefacts.MODEL), "is not the one the manifest names");
+        fails("CALL gnn.model.addPart('shop', 1, 'vectors.arrow', 0, $bytes)", Map.of("bytes", Artefacts.MODEL),
+            "is not the one the manifest names");
     }
 
     @Test
@@ -134,7 +136,8 @@ class RegistryTest {
         ready("shop", Artefacts.otherCore(2));
         assertThat(query("CALL gnn.model.alias('live', 'shop', {version: 1, expected: 0})").get(0))
             .containsEntry("version", 1L).containsEntry("aliases", List.of("live"));
-        fails("CALL gnn.model.alias('live', 'shop', {version: 2, expected: 0})", Map.of(), "Alias 'live' points to 'shop:1', not to nothing as expected");
+        fails("CALL gnn.model.alias('live', 'shop', {version: 2, expected: 0})", Map.of(),
+            "Alias 'live' points to 'shop:1', not to nothing as expected");
         assertThat(query("CALL gnn.model.alias('live', 'shop', {expected: 1})").get(0)).containsEntry("version", 2L);
         assertThat(query("MATCH (a:GnnAlias)-[r]->(m) RETURN a.name AS alias, type(r) AS type, m.version AS version"))
             .containsExactly(Map.of("alias", "live", "type", "POINTS_TO", "version", 2L));
@@ -149,8 +152,10 @@ class RegistryTest {
                 + " Name a version, one of 'shop:1', or point an alias to it with `CALL gnn.model.alias`.");
             assertThatThrownBy(() -> models.resolve(tx, null, List.of("User"))).hasMessageContaining("There is no model in this database.");
             assertThat(models.resolve(tx, "shop:1", List.of()).reference()).isEqualTo("shop:1");
-            assertThatThrownBy(() -> models.resolve(tx, "shop:7", List.of())).hasMessage("Unknown version 7 of model 'shop'. Known: 'shop:1'.");
-            assertThatThrownBy(() -> models.resolve(tx, "shop:0", List.of())).hasMessageContaining("A model is an alias ('shop') or a version ('shop:3')");
+            assertThatThrownBy(() -> models.resolve(tx, "shop:7", List.of()))
+                .hasMessage("Unknown version 7 of model 'shop'. Known: 'shop:1'.");
+            assertThatThrownBy(() -> models.resolve(tx, "shop:0", List.of()))
+                .hasMessageContaining("A model is an alias ('shop') or a version ('shop:3')");
         }
         query("CALL gnn.model.alias('live', 'shop', {version: 1})");
         try (var tx = TestDatabase.begin()) {
@@ -164,7 +169,8 @@ class RegistryTest {
             assertThat(models.resolve(tx, null, List.of()).alias()).isEqualTo("live");
             assertThatThrownBy(() -> models.resolve(tx, null, List.of("Shop")))
                 .hasMessage("No alias has a model for a node labelled :Shop. Known: live.");
-            assertThatThrownBy(() -> models.resolve(tx, "life", List.of())).hasMessage("Unknown model 'life'. Did you mean `live`? Known: live.");
+            assertThatThrownBy(() -> models.resolve(tx, "life", List.of()))
+                .hasMessage("Unknown model 'life'. Did you mean `live`? Known: live.");
             assertThat(models.exists(tx, "live")).isTrue();
             assertThat(models.exists(tx, "shop")).isFalse();
         }
@@ -191,10 +197,12 @@ class RegistryTest {
         ready("shop", Artefacts.core());
         query("CALL gnn.model.alias('live', 'shop')");
         query("MATCH (p:GnnModelPart {file: 'model.onnx'}) SET p.bytes = $other", Map.of("other", new byte[Artefacts.MODEL.length]));
-        try (var models = new Models(1); var tx = TestDatabase.begin(); var lease = models.acquire(TestDatabase.get(), tx, "live", List.of())) {
+        try (var models = new Models(1); var tx = TestDatabase.begin();
+                var lease = models.acquire(TestDatabase.get(), tx, "live", List.of())) {
             assertThatThrownBy(() -> lease.userEncoder(tx)).hasMessageContaining("sha256 differs");
         }
-        query("MATCH (p:GnnModelPart {file: 'manifest.json'}) SET p.bytes = $other", Map.of("other", Artefacts.edited("\"history\":500", "\"history\":5")));
+        query("MATCH (p:GnnModelPart {file: 'manifest.json'}) SET p.bytes = $other",
+            Map.of("other", Artefacts.edited("\"history\":500", "\"history\":5")));
         try (var tx = TestDatabase.begin()) {
             assertThatThrownBy(() -> new Models(1).resolve(tx, "live", List.of()))
                 .hasMessageContaining("The stored manifest of 'shop:1' is missing or was changed");
@@ -208,7 +216,8 @@ class RegistryTest {
     void theEncoderOfAStoredModelIsOpenedOnce() {
         ready("shop", Artefacts.core());
         query("CALL gnn.model.alias('live', 'shop')");
-        try (var models = new Models(1); var tx = TestDatabase.begin(); var lease = models.acquire(TestDatabase.get(), tx, "live", List.of())) {
+        try (var models = new Models(1); var tx = TestDatabase.begin();
+                var lease = models.acquire(TestDatabase.get(), tx, "live", List.of())) {
             assertThat(lease.userEncoder(tx).encode(new float[] {1, 2}, new float[] {1}, 4)).containsExactly(2, 4);
             lease.userEncoder(tx);
             assertThat(models.encoders().entries()).singleElement().satisfies(entry -> assertThat(entry.bytes()).isPositive());
@@ -247,7 +256,8 @@ class RegistryTest {
             assertThat(drop).isNotDone();
             assertThat(lease.userEncoder(tx).dimension()).isEqualTo(2);
             try (var later = TestDatabase.begin()) {
-                assertThatThrownBy(() -> models.acquire(TestDatabase.get(), later, "shop:1", List.of())).hasMessageContaining("is retired, not ready");
+                assertThatThrownBy(() -> models.acquire(TestDatabase.get(), later, "shop:1", List.of()))
+                    .hasMessageContaining("is retired, not ready");
             }
         }
         assertThat(drop.get(30, TimeUnit.SECONDS)).hasSize(1);
