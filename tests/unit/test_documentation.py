@@ -1,4 +1,4 @@
-"""What the pages say, as far as it can be checked without a database: links, languages of blocks, tables of settings.
+"""What the pages say, as far as no database is needed: links, languages of blocks, tables of settings.
 
 The blocks themselves are run by ``tests/integration/test_documentation.py``.
 """
