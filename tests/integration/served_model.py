@@ -7,9 +7,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from model_export.artefact import Artefact
 from model_export.item_propagation import build
-from numpy.typing import NDArray
 
 TASK = {
     "recommend": "Item",

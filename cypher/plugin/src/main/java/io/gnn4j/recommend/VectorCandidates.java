@@ -52,7 +52,9 @@ final class VectorCandidates implements Candidates {
     }
 
     /** The scores of given items alone. */
-    static Hits among(VectorTable table, VectorTable.Snapshot state, float[] query, boolean cosine, long[] candidates, LongHashSet excluded) {
+    static Hits among(
+            VectorTable table, VectorTable.Snapshot state, float[] query, boolean cosine, long[] candidates,
+            LongHashSet excluded) {
         var rows = table.rows(state, candidates);
         var best = new TopK(Math.max(1, candidates.length));
         var offered = new LongHashSet();

@@ -127,9 +127,11 @@ class ExactScanTest {
     void aVectorThatCannotBeUsedIsAnErrorUntilItIsReplaced() {
         var table = new VectorTable("e", 2);
         table.apply(Map.of(7L, new float[] {1, Float.NaN}, 4L, new float[] {1}));
-        assertThatThrownBy(table::snapshot).hasMessageStartingWith("`e` of node 4 has 1 numbers, where a vector of 2 finite numbers is needed; so for 2 nodes.");
+        assertThatThrownBy(table::snapshot)
+            .hasMessageStartingWith("`e` of node 4 has 1 numbers, where a vector of 2 finite numbers is needed; so for 2 nodes.");
         table.apply(Map.of(4L, new float[] {1, 2}));
-        assertThatThrownBy(table::snapshot).hasMessageStartingWith("`e` of node 7 holds NaN, where a vector of 2 finite numbers is needed. Write");
+        assertThatThrownBy(table::snapshot)
+            .hasMessageStartingWith("`e` of node 7 holds NaN, where a vector of 2 finite numbers is needed. Write");
         var gone = new HashMap<Long, float[]>();
         gone.put(7L, null);
         table.apply(gone);
