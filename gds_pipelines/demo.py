@@ -112,7 +112,9 @@ def run(
     clock = _Clock(demo.seconds)
     if not again and (found := _kept(connection, demo.alias, name, directory)):
         demo.run, demo.reused = found, True
-        on_step(f"The model of the last demo still answers as '{demo.alias}'; --again does everything once more")
+        on_step(
+            f"The model of the last demo still answers as '{demo.alias}'; --again does everything once more"
+        )
     else:
         with clock.step("ingest"):
             on_step(f"Loading {datasets.get(dataset).title} into Neo4j")
@@ -183,10 +185,10 @@ def newcomer(connection: Connection, task: Task, alias: str) -> Answer:
     """Create a user who did five things, by plain Cypher, and recommend in the next query."""
     behaviour = next((name for name in _types(task)), None)
     if behaviour is None:
-        raise PipelineError("Every behaviour of this task runs through other nodes; the demo cannot make a user up.")
-    numeric = connection.execute(
-        query("next_integer_key", source=task.to, key=task.key[task.to])
-    )[0]["next"]
+        raise PipelineError(
+            "Every behaviour of this task runs through other nodes; the demo cannot make a user up."
+        )
+    numeric = connection.execute(query("next_integer_key", source=task.to, key=task.key[task.to]))[0]["next"]
     key = numeric if numeric is not None else "demo-newcomer"
     connection.execute(
         query(
@@ -207,7 +209,9 @@ def newcomer(connection: Connection, task: Task, alias: str) -> Answer:
 
 def _types(task: Task) -> list[str]:
     """Relationship types that lead straight from a user to an item, the strongest first."""
-    straight = [(-one.weight, name) for name, one in task.via.items() if not one.through and one.direction == "out"]
+    straight = [
+        (-one.weight, name) for name, one in task.via.items() if not one.through and one.direction == "out"
+    ]
     return [name for _, name in sorted(straight)]
 
 
@@ -246,5 +250,3 @@ class _Clock:
 
     def __exit__(self, *_: object) -> None:
         self._seconds[self._name] = round(time.perf_counter() - self._started, 3)
-
-

@@ -50,11 +50,13 @@ def read_interactions(connection: Connection, graph_name: str, task: Task) -> In
         ]
         if not found:
             raise PipelineError(
-                f"The projection '{graph_name}' has no relationships '{name}' between {task.to} and {task.recommend}. "
-                "Project the task again."
+                f"The projection '{graph_name}' has no relationships '{name}' between {task.to} and "
+                f"{task.recommend}. Project the task again."
             )
         for table in found:
-            forward = table.source == task.to and not (task.to == task.recommend and behaviour.direction == "in")
+            forward = table.source == task.to and not (
+                task.to == task.recommend and behaviour.direction == "in"
+            )
             ends = (table.sources, table.targets) if forward else (table.targets, table.sources)
             users.append(ends[0])
             items.append(ends[1])
@@ -89,7 +91,8 @@ def read_keys(connection: Connection, node_ids: NDArray[np.int64], label: str, k
     if missing:
         raise PipelineError(
             f"{missing} of {len(node_ids)} {label} nodes of the projection are gone or have no `{key}`. "
-            f"Give each its key (CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.{key} IS UNIQUE helps), project again."
+            f"Give each its key (CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.{key} IS UNIQUE helps), then "
+            "project again."
         )
     kinds = {type(value) for value in found.values()}
     if not kinds <= {int} and not kinds <= {str}:
@@ -97,15 +100,17 @@ def read_keys(connection: Connection, node_ids: NDArray[np.int64], label: str, k
         raise PipelineError(
             f"The keys `{label}.{key}` are of the types {names}; they must be all INTEGER or all STRING."
         )
-    return np.array([found[node_id] for node_id in node_ids.tolist()], dtype=np.int64 if int in kinds else None)
+    return np.array(
+        [found[node_id] for node_id in node_ids.tolist()], dtype=np.int64 if int in kinds else None
+    )
 
 
 def _millis(values: NDArray[np.float64], name: str, property_name: str) -> NDArray[np.int64]:
     unknown = int(np.isnan(values).sum())
     if unknown == len(values) and len(values):
         raise PipelineError(
-            f"No '{name}' relationship has `{property_name}`, the task's timeProperty. Leave it out of the task, or "
-            "write INTEGER epoch milliseconds there."
+            f"No '{name}' relationship has `{property_name}`, the task's timeProperty. Leave it out of the "
+            "task, or write INTEGER epoch milliseconds there."
         )
     # An unknown time counts as the oldest: such pairs train, and never stand in a test part cut by time.
     return np.where(np.isnan(values), 0, values).astype(np.int64)

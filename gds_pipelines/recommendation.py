@@ -43,7 +43,9 @@ def recommend(
     missing = []
     for user in users:
         records = connection.execute(
-            query("recommend_for_keys", source=task.to, key=task.key[task.to], item_key=task.key[task.recommend]),
+            query(
+                "recommend_for_keys", source=task.to, key=task.key[task.to], item_key=task.key[task.recommend]
+            ),
             keys=_candidates(user),
             configuration={"topK": top_k, "model": model or version.aliases[0], **(configuration or {})},
             titles=[*TITLES, task.key[task.recommend]],
@@ -52,12 +54,21 @@ def recommend(
             missing.append(str(user))
             continue
         rows += [
-            (record["user"], record["rank"], record["item"], record["title"], record["score"], record["origin"])
+            (
+                record["user"],
+                record["rank"],
+                record["item"],
+                record["title"],
+                record["score"],
+                record["origin"],
+            )
             for record in records
             if record["rank"] is not None
         ]
     if missing:
-        raise InvalidInput("Recommend", [f"no {task.to} has `{task.key[task.to]}` = {name}" for name in missing])
+        raise InvalidInput(
+            "Recommend", [f"no {task.to} has `{task.key[task.to]}` = {name}" for name in missing]
+        )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -76,7 +87,7 @@ def served(connection: Connection, model: str | None) -> ModelVersion:
         raise PipelineError(
             f"Several models answer: {', '.join(sorted(by_name))}. Name one with --model."
             if by_name
-            else "No model is deployed. Train and deploy one: gnn4j train, gnn4j export, gnn4j deploy; or gnn4j demo."
+            else "No model is deployed. Do: gnn4j train, gnn4j export, gnn4j deploy; or gnn4j demo."
         )
     by_name |= {version.reference: version for version in versions}
     if model not in by_name:

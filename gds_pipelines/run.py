@@ -40,8 +40,8 @@ class SplitRequest:
     """How the test part is held out.
 
     Args:
-        kind: 'time' (the task's horizon), 'leave-last' (``count`` newest pairs of each user), 'random' (``share`` of
-            each user's pairs) or 'none' (train on everything, measure nothing).
+        kind: 'time' (the task's horizon), 'leave-last' (``count`` newest pairs of each user), 'random'
+            (``share`` of each user's pairs) or 'none' (train on everything, measure nothing).
         count: >= 1, for 'leave-last'.
         share: in (0, 1), for 'random'.
     """
@@ -64,7 +64,8 @@ class SplitRequest:
         if self.kind == "time":
             if task.horizon_millis is None:
                 raise InvalidInput(
-                    "Split by time", ["the task has no `horizon`; add one ('P30D', say) or choose --split leave-last"]
+                    "Split by time",
+                    ["the task has no `horizon`; add one ('P30D', say) or choose --split leave-last"],
                 )
             return splits.by_time(interactions, task.horizon_millis, validation=False)
         if self.kind == "leave-last":
@@ -104,7 +105,7 @@ class Run:
         parameters: its hyper-parameters.
         seed: of split and training.
         split: in words.
-        cutoff: epoch milliseconds; the *measured* model saw nothing at or after it. None without a split by time.
+        cutoff: epoch milliseconds; the *measured* model saw nothing at or after it. Else None.
         refitted: the kept model was trained on everything afterwards, test part included.
         sizes: users, items and pairs of the whole and of the parts.
         table: the model first, then the baselines.
@@ -196,7 +197,7 @@ def execute(
         refit: what is kept is trained on everything; False keeps the measured model.
         on_step: told what happens now, in words.
     Raises:
-        PipelineError: unknown names, bad hyper-parameters, a split that leaves nothing, a leak; before any training.
+        PipelineError: unknown names, bad hyper-parameters, an empty split, a leak; before training.
     """
     request = split or SplitRequest.for_task(task)
     options = options or TrainingOptions()
@@ -209,7 +210,9 @@ def execute(
     directory.mkdir(parents=True, exist_ok=True)
     measure = len(parts.test) > 0
     if not measure and not (isinstance(request, SplitRequest) and request.kind == "none"):
-        raise InvalidInput("Split", [f"nothing was held out ({parts.description}); take a smaller count or another split"])
+        raise InvalidInput(
+            "Split", [f"nothing was held out ({parts.description}); take a smaller count or another split"]
+        )
 
     table = []
     for one in [chosen, *others] if measure else [chosen]:

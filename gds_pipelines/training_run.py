@@ -55,7 +55,9 @@ def subject(named: str) -> Subject:
     return Subject(dataset.name, Task.from_mapping(dataset.task), dataset.split)
 
 
-def split_request(subject: Subject, kind: str | None, count: int, share: float) -> SplitRequest | Sequence[str]:
+def split_request(
+    subject: Subject, kind: str | None, count: int, share: float
+) -> SplitRequest | Sequence[str]:
     """What the options ask for; without ``kind`` what the data set or the task calls for.
 
     Returns:
@@ -141,7 +143,9 @@ def table(run: Run) -> Table:
     best = {column: max(row.figures[column] for row in run.table) for column in columns}
     for row in run.table:
         figures = [
-            f"[bold]{row.figures[column]:.4f}[/]" if row.figures[column] == best[column] else f"{row.figures[column]:.4f}"
+            f"[bold]{row.figures[column]:.4f}[/]"
+            if row.figures[column] == best[column]
+            else f"{row.figures[column]:.4f}"
             for column in columns
         ]
         shown.add_row(row.name, *figures, f"{row.train_seconds:.1f}")

@@ -20,16 +20,26 @@ def demo_command(
     dataset: Annotated[
         str, typer.Option(help="shop is made here; movielens-1m, movielens-small, gowalla, … are real.")
     ] = "shop",
-    model: Annotated[str | None, typer.Option(help="One of `gnn4j models`.", show_default="the best one")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Do every step, even if the last demo's model still answers.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers on the same machine.")] = 1,
+    model: Annotated[
+        str | None, typer.Option(help="One of `gnn4j models`.", show_default="the best one")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Do every step, even if the last demo's model still answers.")
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same numbers on the same machine.")
+    ] = 1,
     directory: Annotated[
-        Path | None, typer.Option("--out", help="Where run and artefact are kept.", show_default="in the server's home")
+        Path | None,
+        typer.Option("--out", help="Where run and artefact are kept.", show_default="in the server's home"),
     ] = None,
     uri: Annotated[
-        str | None, typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded")
+        str | None,
+        typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for machines.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
+    ] = False,
 ) -> None:
     """Start Neo4j, load a data set, train, measure, deploy, and recommend by Cypher, for a new user too.
 
@@ -95,14 +105,18 @@ def _show(done: "Demo", where: "Status | None") -> None:
         "YIELD node, score, rank RETURN node, score, rank",
         markup=False,
     )
-    out.print("Try next       gnn4j recommend --user KEY · gnn4j train --help · gnn4j server stop", markup=False)
+    out.print(
+        "Try next       gnn4j recommend --user KEY · gnn4j train --help · gnn4j server stop", markup=False
+    )
 
 
 def _show_answer(who: str, answer: "Answer") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    shown = Table(title=f"{who}: recommended in {answer.millis:.0f} ms", title_justify="left", title_style="bold")
+    shown = Table(
+        title=f"{who}: recommended in {answer.millis:.0f} ms", title_justify="left", title_style="bold"
+    )
     shown.add_column("rank", justify="right")
     shown.add_column("title")
     shown.add_column("score", justify="right")

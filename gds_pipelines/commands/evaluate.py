@@ -13,10 +13,14 @@ def register(app: typer.Typer) -> None:
 
 def evaluate_command(
     task: Annotated[
-        str, typer.Argument(help="A task file (.json, .toml, .yaml), or the name of a data set that was ingested.")
+        str,
+        typer.Argument(
+            help="A task file (.json, .toml, .yaml), or the name of a data set that was ingested."
+        ),
     ],
     model: Annotated[
-        list[str] | None, typer.Option("--model", help="May be repeated.", show_default="the best one and the baselines")
+        list[str] | None,
+        typer.Option("--model", help="May be repeated.", show_default="the best one and the baselines"),
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="time | leave-last | random", show_default="what suits the task")
@@ -25,11 +29,14 @@ def evaluate_command(
     share: Annotated[float, typer.Option(help="Share of each user's pairs that random holds out.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of split and training.")] = 1,
     uri: Annotated[
-        str | None, typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded")
+        str | None,
+        typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for machines.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
+    ] = False,
 ) -> None:
-    """Train models on the task's train part, rank all items for its test users, print one table; keeps nothing.
+    """Train models on the train part, rank all items for the test users, print one table; keeps nothing.
 
     Example:  gnn4j evaluate shop --model popularity --model rp3beta
     """

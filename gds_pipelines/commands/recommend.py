@@ -14,11 +14,16 @@ def register(app: typer.Typer) -> None:
 def recommend_command(
     user: Annotated[str, typer.Option("--user", help="The key of the user.")],
     top_k: Annotated[int, typer.Option("--top-k", help="How many items.")] = 10,
-    model: Annotated[str | None, typer.Option(help="An alias, or name:version.", show_default="the only alias")] = None,
-    uri: Annotated[
-        str | None, typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded")
+    model: Annotated[
+        str | None, typer.Option(help="An alias, or name:version.", show_default="the only alias")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for machines.")] = False,
+    uri: Annotated[
+        str | None,
+        typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
+    ] = False,
 ) -> None:
     """Recommend for one user from the model that is deployed; computed in the database from the live graph.
 
@@ -38,5 +43,7 @@ def recommend_command(
 
         shown = Table("rank", "key", "title", "score", "origin")
         for row in rows.itertuples():
-            shown.add_row(str(row.rank), str(row.item), escape(str(row.title)), f"{row.score:.4f}", row.origin)
+            shown.add_row(
+                str(row.rank), str(row.item), escape(str(row.title)), f"{row.score:.4f}", row.origin
+            )
         out.print(shown)

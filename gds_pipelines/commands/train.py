@@ -19,9 +19,14 @@ def register(app: typer.Typer) -> None:
 
 def train_command(
     task: Annotated[
-        str, typer.Argument(help="A task file (.json, .toml, .yaml), or the name of a data set that was ingested.")
+        str,
+        typer.Argument(
+            help="A task file (.json, .toml, .yaml), or the name of a data set that was ingested."
+        ),
     ],
-    model: Annotated[str | None, typer.Option(help="One of `gnn4j models`.", show_default="the best one")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="One of `gnn4j models`.", show_default="the best one")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A hyper-parameter, as key=value; may be repeated.")
     ] = None,
@@ -32,17 +37,27 @@ def train_command(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Pairs of each user that leave-last holds out.")] = 1,
     share: Annotated[float, typer.Option(help="Share of each user's pairs that random holds out.")] = 0.2,
-    baselines: Annotated[bool, typer.Option(help="Measure popularity, ItemKNN, RP3beta and iALS beside it.")] = True,
-    refit: Annotated[bool, typer.Option(help="Train what is kept on everything, once it is measured.")] = True,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers on the same machine.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all that are free")] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Measure popularity, ItemKNN, RP3beta and iALS beside it.")
+    ] = True,
+    refit: Annotated[
+        bool, typer.Option(help="Train what is kept on everything, once it is measured.")
+    ] = True,
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same numbers on the same machine.")
+    ] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads.", show_default="all that are free")
+    ] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="The folder of the run.", show_default="runs/<task>-<model>")
     ] = None,
     uri: Uri = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for machines.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
+    ] = False,
 ) -> None:
-    """Project TASK, train a model on it outside the database, measure it beside the baselines, keep it in a folder.
+    """Project TASK, train a model outside the database, measure it beside the baselines, keep it in a folder.
 
     A run that was killed goes on from its checkpoint when it is started again with the same folder.
 
