@@ -22,7 +22,10 @@ WITH gds.graph.project(
   source,
   target,
   CASE
-    WHEN target IS NULL THEN {sourceNodeLabels: [label IN labels(source) WHERE label IN $labels]}
+    WHEN target IS NULL THEN {
+      sourceNodeLabels: [label IN labels(source) WHERE label IN $labels],
+      targetNodeLabels: null
+    }
     ELSE {
       sourceNodeLabels: [label IN labels(source) WHERE label IN $labels],
       targetNodeLabels: [label IN labels(target) WHERE label IN $labels],
