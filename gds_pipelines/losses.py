@@ -125,7 +125,7 @@ def fast_type(device: torch.device) -> torch.dtype:
 class FullSoftmax:
     """Softmax over all items the user does not have, for every positive of a batch of users.
 
-    loss = sum_u w_u sum_{i in items(u)} [ -s_ui + log sum_{j not in items(u)} exp(s_uj) ],
+    loss = sum over pairs (u, i) of w_ui [ -s_ui + log sum_{j not in items(u)} exp(s_uj) ],
     s_uj = unit(u) . e_j / temperature. The user's own items are the targets and leave the denominator.
     The [B, I] matrix is neither normalised nor scaled: factors go on the small side.
 
@@ -139,44 +139,47 @@ class FullSoftmax:
         self.temperature, self.dtype = temperature, dtype
         self._buffer: Tensor | None = None
 
-    def gradients(
+    def denominators(
         self, users: Tensor, items: Tensor, rows: Tensor, columns: Tensor, weight: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss and its gradients times the temperature, without the part of the positives.
+        """The part of the denominators: loss, and its gradients times the temperature.
 
         Args:
             users: [B, D] unit vectors.
             items: [I, D].
             rows, columns: [P] batch position and item of every pair of the batch's users.
-            weight: [B] w_u times the number of the user's positives.
+            weight: [B] summed weight of the user's pairs.
         Returns:
-            (log-denominator part of the loss, d users [B, D], d items [I, D]).
+            sum of weight * log denominator, d users [B, D], d items [I, D].
         """
-        size = (users.shape[0], items.shape[0])
-        if (
-            self._buffer is None
-            or self._buffer.shape[0] < size[0]
-            or self._buffer.shape[1] != size[1]
-            or (self._buffer.device != users.device)
-        ):
-            self._buffer = torch.empty(size, dtype=self.dtype, device=users.device)
-        share = self._buffer[: size[0]]
+        share = self._block(users, items)
         small = items.to(self.dtype)
-        scaled = users / self.temperature
-        torch.mm(scaled.to(self.dtype), small.t(), out=share)
+        torch.mm((users / self.temperature).to(self.dtype), small.t(), out=share)
+        share[rows, columns] = -torch.inf
         # Short items need no row maximum; where lengths are free the exponent must be kept in range.
         shift = torch.zeros((), dtype=users.dtype, device=users.device)
-        share[rows, columns] = -torch.inf
         if float(items.norm(dim=1).max()) / self.temperature > 60.0:
-            top = share.amax(dim=1, keepdim=True)
+            top = share.amax(dim=1, keepdim=True).clamp_(min=torch.finfo(share.dtype).min)
             share.sub_(top)
             shift = top[:, 0].to(users.dtype)
         share.exp_()
+        # A user who has every item has no denominator: nothing to push away, gradient 0.
         total = share.sum(dim=1, dtype=users.dtype).clamp_(min=1e-30)
         factor = (weight / total)[:, None]
         d_users = (share @ small).to(users.dtype) * factor
         d_items = (share.t() @ (users * factor).to(self.dtype)).to(users.dtype)
         return (weight * (total.log() + shift)).sum(), d_users, d_items
+
+    def _block(self, users: Tensor, items: Tensor) -> Tensor:
+        size, buffer = (users.shape[0], items.shape[0]), self._buffer
+        if (
+            buffer is None
+            or buffer.shape[0] < size[0]
+            or buffer.shape[1] != size[1]
+            or buffer.device != users.device
+        ):
+            self._buffer = buffer = torch.empty(size, dtype=self.dtype, device=users.device)
+        return buffer[: size[0]]
 
     def __call__(
         self,
@@ -191,7 +194,7 @@ class FullSoftmax:
 
         Args:
             rows, columns: [P] batch position and item of every pair of the batch's users.
-            weight: [B] w_u, the weight of each of the user's positives.
+            weight: [P] weight of each pair.
             candidates: [S] ascending, distinct: only these items stand in the denominator, the same for the
                 whole batch (sampled softmax with shared uniform negatives). None takes all items.
         """
@@ -203,23 +206,22 @@ class FullSoftmax:
 class _FullSoftmaxFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx, users, items, rows, columns, weight, candidates, softmax):
-        pair_weight = weight[rows]
-        counts = torch.zeros_like(weight).index_add_(0, rows, torch.ones_like(pair_weight))
+        of_user = users.new_zeros(users.shape[0]).index_add_(0, rows, weight)
         if candidates is None:
-            loss, d_users, d_items = softmax.gradients(users, items, rows, columns, weight * counts)
+            loss, d_users, d_items = softmax.denominators(users, items, rows, columns, of_user)
         else:
             at = torch.searchsorted(candidates, columns).clamp_(max=max(0, len(candidates) - 1))
             own = candidates[at] == columns
-            loss, d_users, d_few = softmax.gradients(
-                users, items.index_select(0, candidates), rows[own], at[own], weight * counts
+            loss, d_users, d_few = softmax.denominators(
+                users, items.index_select(0, candidates), rows[own], at[own], of_user
             )
             d_items = torch.zeros_like(items)
             d_items[candidates] = d_few
         target = items.index_select(0, columns)
         source = users.index_select(0, rows)
-        loss = loss - (pair_weight * (target * source).sum(dim=1)).sum() / softmax.temperature
-        d_users.index_add_(0, rows, target * -pair_weight[:, None])
-        d_items.index_add_(0, columns, source * -pair_weight[:, None])
+        loss = loss - (weight * (target * source).sum(dim=1)).sum() / softmax.temperature
+        d_users.index_add_(0, rows, target * -weight[:, None])
+        d_items.index_add_(0, columns, source * -weight[:, None])
         ctx.save_for_backward(d_users, d_items)
         ctx.temperature = softmax.temperature
         return loss

@@ -6,6 +6,7 @@ A new model is one new file; nothing else names it. ``recommender("fism")`` give
 from __future__ import annotations
 
 import importlib
+import importlib.resources
 import json
 import pkgutil
 from collections.abc import Mapping
@@ -56,6 +57,18 @@ def recommender(name: str) -> type[Recommender]:
     if name not in registry():
         raise UnknownName("model", name, registry())
     return registry()[name]
+
+
+@cache
+def _measurements() -> Mapping[str, list]:
+    text = importlib.resources.files(__name__).joinpath("measured.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def measured(name: str) -> list[dict]:
+    """Figures of a model as the committed benchmarks have them: data, figure, value; empty when none was
+    taken."""
+    return list(_measurements().get(name, []))
 
 
 def load(directory: str | Path) -> Recommender:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
@@ -20,7 +21,7 @@ class UserBatch:
     Args:
         users: [B] user indices.
         rows, columns: [P] position in the batch and item of every pair.
-        weight: [B] weight of each of the user's positives; sum over pairs = B.
+        weight: [P] weight of every pair in the loss; they sum to B.
     """
 
     users: torch.Tensor
@@ -35,8 +36,7 @@ class UserBatches:
     Args:
         interactions: the training graph.
         size: users of a batch over all devices.
-        user_weight: w_u = n_u^-user_weight, scaled in each batch so that the weights of all its pairs sum to
-            B.
+        user_weight: a pair counts w(u,i) * n_u^-user_weight, scaled so that a batch sums to its users.
     """
 
     def __init__(self, interactions: Interactions, size: int, user_weight: float) -> None:
@@ -51,21 +51,24 @@ class UserBatches:
     def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
         return rng.permutation(self.users)
 
-    def numbers(self, moment: Moment) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """users, rows, columns and weight of ``UserBatch`` as arrays; ``moment.shared`` is the epoch's
-        order."""
-        users = moment.shared[moment.step * self.size : (moment.step + 1) * self.size][
-            moment.rank :: moment.world
-        ]
+    def rows(self, moment: Moment) -> tuple[NDArray[np.int64], sp.csr_array, NDArray[np.float32]]:
+        """Users [B] of a step, their rows [B, I], and the weight of every pair [P] in the order of the rows.
+
+        ``moment.shared`` is the epoch's order.
+        """
+        users = moment.shared[moment.step * self.size : (moment.step + 1) * self.size]
+        users = users[moment.rank :: moment.world]
+        matrix = self.matrix[users]
         degrees = self.degrees[users]
-        weight = degrees.astype(np.float64) ** -self.user_weight
-        weight *= len(users) / max((weight * degrees).sum(), 1e-12)
-        rows = np.repeat(np.arange(len(users)), degrees)
-        columns = self.matrix[users].indices.astype(np.int64)
-        return users, rows, columns, weight.astype(np.float32)
+        weight = matrix.data * np.repeat(degrees.astype(np.float64) ** -self.user_weight, degrees)
+        weight *= len(users) / max(weight.sum(), 1e-12)
+        return users, matrix, weight.astype(np.float32)
 
     def batch(self, moment: Moment) -> UserBatch:
-        return UserBatch(*(torch.from_numpy(part).to(moment.device) for part in self.numbers(moment)))
+        users, matrix, weight = self.rows(moment)
+        rows = np.repeat(np.arange(len(users)), self.degrees[users])
+        parts = (users, rows, matrix.indices.astype(np.int64), weight)
+        return UserBatch(*(torch.from_numpy(part).to(moment.device) for part in parts))
 
 
 def fingerprint(interactions: Interactions) -> str:

@@ -61,7 +61,7 @@ def slow_full_softmax(users, items, own, weight, temperature, candidates):
         s = items @ unit[row] / temperature
         others = [j for j in candidates if j not in mine]
         for i in mine:
-            total = total + weight[row] * (torch.logsumexp(s[others], dim=0) - s[i])
+            total = total + weight[row, i] * (torch.logsumexp(s[others], dim=0) - s[i])
     return total
 
 
@@ -74,15 +74,21 @@ def test_full_softmax_and_its_gradients_equal_the_definition(candidates, length)
     own = [[0, 3], [1], [2, 5, 8], [7]]
     rows = torch.tensor([row for row, mine in enumerate(own) for _ in mine])
     columns = torch.tensor([i for mine in own for i in mine])
-    weight = torch.tensor([0.5, 1.0, 2.0, 0.1], dtype=torch.float64)
-    expected = slow_full_softmax(
-        users, items, own, weight, 0.7, range(9) if candidates is None else candidates
-    )
+    each = torch.rand(4, 9, dtype=torch.float64)
+    expected = slow_full_softmax(users, items, own, each, 0.7, range(9) if candidates is None else candidates)
     wanted = torch.autograd.grad(expected, (users, items))
     softmax = losses.FullSoftmax(0.7, torch.float64)
     drawn = None if candidates is None else torch.tensor(candidates)
-    found = softmax(users, items, rows, columns, weight, drawn)
+    found = softmax(users, items, rows, columns, each[rows, columns], drawn)
     got = torch.autograd.grad(found, (users, items))
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     for mine, theirs in zip(got, wanted, strict=True):
         assert mine.numpy() == pytest.approx(theirs.numpy(), rel=1e-4, abs=1e-5)
+
+
+def test_a_user_who_has_every_item_gives_finite_numbers():
+    users, items = torch.randn(2, 3, requires_grad=True), torch.randn(2, 3, requires_grad=True)
+    rows, columns = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0])
+    losses.FullSoftmax(0.1, torch.float32)(users, items, rows, columns, torch.ones(3)).backward()
+    assert torch.isfinite(users.grad).all()
+    assert torch.isfinite(items.grad).all()

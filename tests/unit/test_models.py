@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from gds_pipelines import models
 from gds_pipelines.errors import InvalidInput, PipelineError, UnknownName
@@ -311,3 +312,52 @@ def test_lightgcn_equals_propagation_with_the_dense_adjacency():
             users, items = [*users, a @ items[-1]], [*items, a.T @ users[-1]]
         assert model.item_vectors() == pytest.approx(sum(items) / (layers + 1), abs=1e-5)
         assert model.user_vectors() == pytest.approx(sum(users) / (layers + 1), abs=1e-5)
+
+
+def naive_fism_step(model, learner, moment, rate):
+    """One step of the recipe by autograd in double precision, with plain Adam."""
+    from gds_pipelines.models import fism
+
+    chosen, data = model.parameters, learner.batches.matrix
+    start = learner.items.double().clone()
+    e0, c0 = start.clone().requires_grad_(), learner.sources.double().clone().requires_grad_()
+    degrees = np.maximum(np.bincount(data.indices, minlength=data.shape[1]), 1.0)
+    g = degrees**chosen.length / (degrees**chosen.length).mean()
+    e = e0 / e0.norm(dim=1, keepdim=True) * torch.tensor(g)[:, None]
+    users = moment.shared[: chosen.batch_users]
+    rows = torch.tensor(data[users].toarray(), dtype=torch.float64)
+    raw = (rows * torch.tensor(degrees**-chosen.source_power)) @ c0
+    s = raw / raw.norm(dim=1, keepdim=True) @ e.t() / chosen.temperature
+    own = rows > 0
+    weight = rows * own.sum(dim=1, keepdim=True).double() ** -chosen.user_weight
+    weight = weight / weight.sum() * len(users)
+    total = torch.logsumexp(s.masked_fill(own, -torch.inf), dim=1, keepdim=True)
+    loss = (weight * (total - s)).sum()
+    loss.backward()
+    steps = []
+    for table in (e0, c0):
+        gradient = table.grad * chosen.temperature
+        steps.append(-rate * gradient / (gradient.abs() + fism.EPSILON))
+    return loss.item() / len(users), (e0 + steps[0]).detach(), (c0 + steps[1]).detach()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_fism_step_equals_autograd_and_adam(compiled, monkeypatch):
+    from gds_pipelines.models import fism
+    from gds_pipelines.training import Moment
+
+    data = awkward()
+    model = models.recommender("fism")({"dimension": 6, "batch_users": 100, "temperature": 0.5}, seed=1)
+    learner = fism._Learner(model, data, None, replace(OPTIONS, precision="32-true"))
+    order = learner.begin_epoch(np.random.default_rng(0))
+    moment = Moment(0, 0, torch.device("cpu"), np.random.default_rng(0), order)
+    loss, items, sources = naive_fism_step(model, learner, moment, 0.01)
+    if not compiled:  # what a GPU runs, on the CPU
+        monkeypatch.setattr(fism, "_on_cpu", fism._on_device)
+        monkeypatch.setattr(fism, "_compiled", lambda table: False)
+    got = learner.advance(moment, 0.01)
+    assert float(got) == pytest.approx(loss, rel=1e-5)
+    # The first Adam step is the sign of the gradient; where that is tiny, rounding decides.
+    for found, expected in ((learner.items, items), (learner.sources, sources)):
+        moved = (found.double() - expected).abs() > 1e-5
+        assert moved.double().mean() < 0.02

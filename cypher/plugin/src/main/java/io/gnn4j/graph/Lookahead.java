@@ -92,21 +92,9 @@ public final class Lookahead<T> implements AutoCloseable {
         }
     }
 
-    /** Starts no further element. Those at hand are finished, not interrupted: they may be writing. */
     @Override
     public void close() {
-        threads.getQueue().clear();
-        threads.shutdown();
+        threads.shutdownNow();
         pending.clear();
-    }
-
-    /** Closes, and waits for the elements at hand. */
-    public void awaitEnd() {
-        close();
-        try {
-            threads.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
-        } catch (InterruptedException interruption) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

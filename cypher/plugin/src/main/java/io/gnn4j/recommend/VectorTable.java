@@ -23,7 +23,6 @@ public final class VectorTable implements Vectors {
     static final int LANES = 512;
     static final long EMPTY = -1;
 
-    private final String name;
     private final int dimension;
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     private final LongIntHashMap rows = new LongIntHashMap();
@@ -32,12 +31,8 @@ public final class VectorTable implements Vectors {
     private int end;
     private volatile Snapshot snapshot = new Snapshot(new Block[0], 0, 0);
 
-    /**
-     * @param name the property the vectors are stored under, for messages
-     * @param dimension length of every vector, at least 1
-     */
-    public VectorTable(String name, int dimension) {
-        this.name = name;
+    /** @param dimension length of every vector, at least 1 */
+    public VectorTable(int dimension) {
         this.dimension = dimension;
     }
 
@@ -94,7 +89,7 @@ public final class VectorTable implements Vectors {
         lock.readLock().lock();
         try {
             if (!faults.isEmpty()) {
-                throw new FaultyVectors(name, dimension, faults);
+                throw new FaultyVectors(faults);
             }
             return snapshot;
         } finally {

@@ -1,0 +1,108 @@
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from typer.testing import CliRunner
+
+from gds_pipelines.cli import app
+
+RUN = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lists")
+    rng = np.random.default_rng(0)
+    train, test = [], []
+    for user in range(60):
+        items = rng.permutation(20) + 20 * (user % 3)
+        train.append(" ".join(map(str, [user, *items[:10]])))
+        test.append(" ".join(map(str, [user, *items[10:]])))
+    (folder / "train.txt").write_text("\n".join(train))
+    (folder / "test.txt").write_text("\n".join(test))
+    return folder
+
+
+def called(*arguments):
+    return RUN.invoke(app, ["benchmark", "accuracy", *map(str, arguments)])
+
+
+def test_models_are_measured_beside_the_baselines(files):
+    found = called(
+        "rp3beta,lightgcn", "--train", files / "train.txt", "--test", files / "test.txt",
+        "--json", "--k", "5,10",
+        "--set", "lightgcn.dimension=4", "--set", "lightgcn.epochs=1", "--threads", 1,
+        "--recommendations", files / "lists.parquet",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    result = json.loads(found.stdout)
+    rows = {row["model"]: row for row in result["models"]}
+    assert list(rows) == ["rp3beta", "lightgcn", "popularity", "itemknn", "ials"]
+    assert rows["rp3beta"]["figures"]["recall@10"] == pytest.approx(1.0)
+    assert rows["lightgcn"]["parameters"]["dimension"] == 4
+    low, high = rows["popularity"]["intervals95"]["recall@10"]
+    assert low <= rows["popularity"]["figures"]["recall@10"] <= high
+    assert {row["model"] for row in result["comparisons"]} <= {"rp3beta", "lightgcn"}
+    assert result["data"]["train"] == 600
+    assert result["leak"]["clean"]
+    assert str(files) not in found.stdout
+    lists = pyarrow.parquet.read_table(files / "lists.parquet")
+    assert lists.column_names == ["user", "item", "rank", "score"]
+    first = lists.slice(0, 10)
+    assert first["rank"].to_pylist() == list(range(1, 11))
+    assert set(first["item"].to_pylist()) == set(range(20)) - {
+        int(item) for item in (files / "train.txt").read_text().splitlines()[0].split()[1:]
+    }
+
+
+def test_a_leak_is_refused_unless_it_is_asked_for(files):
+    arguments = (
+        "popularity",
+        "--train",
+        files / "train.txt",
+        "--test",
+        files / "train.txt",
+        "--no-baselines",
+    )
+    refused = called(*arguments)
+    assert refused.exit_code == 1
+    assert "600 test pairs also stand in train" in refused.stderr
+    found = called(*arguments, "--despite-leak", "--json")
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["leak"] == {"clean": False, "sharedPairs": 600, "despiteLeak": True}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("lightgnc", "--dataset", "shop"), "Did you mean 'lightgcn'?"),
+        (("popularity",), "give --train F and --test F together, or --dataset NAME"),
+        (("popularity", "--dataset", "shp"), "Did you mean 'shop'?"),
+        (("popularity", "--dataset", "shop", "--k", "0"), "'0' is not a list of whole numbers"),
+        (("popularity,rp3beta", "--dataset", "shop", "--set", "beta=1"), "write MODEL.beta"),
+        (("rp3beta", "--dataset", "shop", "--set", "bta=1"), "Did you mean 'beta'?"),
+        (("popularity,popularity", "--dataset", "shop"), "or one twice"),
+    ],
+)
+def test_wrong_requests_are_answered_in_one_sentence(arguments, message):
+    found = called(*arguments)
+    assert found.exit_code == 1
+    assert message in found.stderr
+    assert "Traceback" not in found.output
+
+
+def test_the_made_up_shop_is_measured_by_its_own_split():
+    found = called("popularity", "--dataset", "shop", "--no-baselines", "--json")
+    assert found.exit_code == 0, found.output
+    result = json.loads(found.stdout)
+    assert result["source"]["dataset"] == "shop"
+    assert 0 < result["models"][0]["figures"]["recall@20"] < 1
+
+
+def test_models_are_listed_for_people_and_machines():
+    rows = json.loads(RUN.invoke(app, ["models", "--json"]).stdout)
+    assert {"name", "contract", "source", "parameters", "measured", "kinds", "needs"} <= set(rows[0])
+    assert "lightgcn" in {row["name"] for row in rows}
+    assert "temperature" in RUN.invoke(app, ["models", "fism"]).stdout
+    assert "Did you mean 'fism'" in RUN.invoke(app, ["models", "fsim"]).stderr
