@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gds_pipelines import projection
 from gds_pipelines.connection import Connection
-from gds_pipelines.errors import InvalidInput, PipelineError, did_you_mean
+from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.naming import to_camel
 from gds_pipelines.registry import UNFINISHED, LoadedVersion, ModelVersion, Registry, check_name
 from gds_pipelines.task import Task
@@ -188,43 +189,15 @@ def deploy(
 
 
 def fit_of(connection: Connection, artefact: Artefact, task: Task) -> GraphFit:
-    """Compare the artefact's schema and keys with the live graph.
+    """Compare the artefact's task and keys with the live graph.
 
     Raises:
         InvalidInput: with every label, type and constraint that lacks, or when no key meets.
     """
-    schema = artefact.manifest["schema"]
-    labels = {record["label"] for record in connection.execute("CALL db.labels() YIELD label RETURN label")}
-    types = {
-        record["relationshipType"]
-        for record in connection.execute("CALL db.relationshipTypes() YIELD relationshipType RETURN *")
-    }
-    constrained = {
-        (record["labelsOrTypes"][0], record["properties"][0])
-        for record in connection.execute(
-            "SHOW CONSTRAINTS YIELD type, labelsOrTypes, properties "
-            "WHERE type IN ['UNIQUENESS', 'NODE_PROPERTY_UNIQUENESS', 'NODE_KEY'] AND size(properties) = 1 "
-            "RETURN labelsOrTypes, properties"
-        )
-    }
-    faults = []
-    for label, node in sorted(schema["nodes"].items()):
-        if label not in labels:
-            faults.append(f"the graph has no label '{label}'.{did_you_mean(label, labels)}")
-        elif (label, node["key"]) not in constrained:
-            faults.append(
-                f"(:{label}).{node['key']} has no uniqueness constraint, so it cannot be joined by. Do: "
-                f"CREATE CONSTRAINT FOR (n:`{label}`) REQUIRE n.`{node['key']}` IS UNIQUE"
-            )
-    wanted = {relation["type"] for relation in schema["relations"]}
-    wanted |= {part for behaviour in task.via.values() for part in behaviour.through}
-    faults += [
-        f"the graph has no relationship type '{missing}'.{did_you_mean(missing, types)}"
-        for missing in sorted(wanted - types)
-    ]
+    faults = projection.faults_of(connection, task)
     if faults:
         raise InvalidInput("The artefact does not fit the graph", faults)
-    return _keys_meet(connection, artefact, schema)
+    return _keys_meet(connection, artefact, artefact.manifest["schema"])
 
 
 def _keys_meet(connection: Connection, artefact: Artefact, schema: Mapping[str, Any]) -> GraphFit:
@@ -275,10 +248,8 @@ def _graph(
     if graph_name is not None:
         yield graph_name
         return
-    if project is None:
-        from gds_pipelines.projection import projected as project  # brings the GDS client
     on_step("Projecting the graph")
-    with project(connection, task) as name:
+    with (project or projection.projected)(connection, task) as name:
         yield name
 
 

@@ -55,7 +55,9 @@ class Database:
         if "db.relationshipTypes" in query:
             return [{"relationshipType": name} for name in self.types]
         if "SHOW CONSTRAINTS" in query:
-            return [{"labelsOrTypes": [label], "properties": [key]} for label, key in self.constraints]
+            return [{"label": label, "property": key} for label, key in self.constraints]
+        if "valueType" in query:
+            return [{"kinds": ["INTEGER NOT NULL"]}]
         if query.startswith("MATCH (n:$($label))"):
             return [{"keys": self.labels[given.label]}]
         procedure = query.split("CALL gnn.")[1].split("(")[0]
@@ -325,9 +327,9 @@ def test_all_that_the_graph_lacks_is_named_before_anything_is_written(artefact):
         run(database, artefact)
     assert error.value.faults == [
         "the graph has no label 'Item'. Did you mean 'Items'?",
-        "(:User).id has no uniqueness constraint, so it cannot be joined by. Do: "
-        "CREATE CONSTRAINT FOR (n:`User`) REQUIRE n.`id` IS UNIQUE",
         "the graph has no relationship type 'BUY'. Did you mean 'BUYS'?",
+        "(:User).id has no uniqueness constraint, so nodes cannot be told apart by it. Do: "
+        "CREATE CONSTRAINT FOR (n:`User`) REQUIRE n.`id` IS UNIQUE",
     ]
     assert database.models == []
 
