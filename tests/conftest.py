@@ -5,11 +5,13 @@ place) and kept; an unchanged clone starts in seconds. ``GNN4J_TEST_URI``, ``GNN
 ``GNN4J_TEST_PASSWORD`` point the tests at a server that runs already: its database is emptied by them.
 """
 
+import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import pytest
 from gds_pipelines.server import process
 from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.home import Home
+from gds_pipelines.server.installation import installed, plugin_jar
 from gds_pipelines.server.memory import Memory
 from gds_pipelines.server.report import Silent
 
@@ -83,7 +86,9 @@ class Server:
             for record in self.execute(listing):
                 self.execute(f"DROP {kind} $name IF EXISTS", name=record["name"])
         with self.driver().session() as session:
-            session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
+            # Relationships first: ten thousand nodes may have more of them than one transaction can hold.
+            session.run("MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 20000 ROWS").consume()
+            session.run("MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
 
     def close(self) -> None:
         for driver in self._drivers.values():
@@ -111,14 +116,41 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield running
         running.close()
         return
-    home = Home(tmp_path_factory.mktemp("server"), software=request.getfixturevalue("software").root)
-    status = process.start(home, Silent(), memory=TEST_MEMORY, extra=TEST_SETTINGS)
+    software = request.getfixturevalue("software")
+    with started(Home(tmp_path_factory.mktemp("server"), software=software.root)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_without_gds(software: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A second server, with our plugin and no GDS, resolved without it as ``--without-gds`` does."""
+    bare = Home(software.root.with_name(f"{software.root.name}-without-gds"))
+    _take_plugin(bare, software)
+    EmbeddedServer(bare).install(Silent(), with_gds=False)
+    home = Home(tmp_path_factory.mktemp("without-gds"), software=bare.root)
+    with started(home, Memory(heap=512, page_cache=128)) as running:
+        yield running
+
+
+def _take_plugin(home: Home, source: Home) -> None:
+    """Gives ``home`` the plugin that is built already, for the build takes its time."""
+    has = installed(source)
+    home.plugins.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(plugin_jar(source), home.plugins / has.plugin_jar)
+    stamp = replace(installed(home), plugin_sha256=has.plugin_sha256, plugin_jar=has.plugin_jar)
+    home.stamp.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
+
+
+@contextmanager
+def started(home: Home, memory: Memory = TEST_MEMORY) -> Iterator[Server]:
+    """A server in that home, killed at the end: its data goes too, so nobody needs a clean stop."""
+    status = process.start(home, Silent(), memory=memory, extra=TEST_SETTINGS)
     running = Server(str(status.uri), str(status.http), status.user, process.read_password(home), home)
     try:
         yield running
     finally:
         running.close()
-        process.kill(home)  # its data goes too, so nobody needs a clean stop
+        process.kill(home)
 
 
 @pytest.fixture
@@ -131,5 +163,5 @@ def database(server: Server) -> Server:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever uses the server carries its mark, so that ``-m 'not server'`` leaves no one behind."""
     for item in items:
-        if {"server", "database"} & set(getattr(item, "fixturenames", ())):
+        if {"server", "database", "server_without_gds", "software"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)

@@ -58,8 +58,8 @@ def ingest_command(
         if dry_run:
             report = made.report
         else:
-            with connect(uri, plugin=False) as connection, _progress(quiet=json) as progress:
-                report = ingest.write(made, connection, progress)
+            with connect(uri, plugin=False) as connection, progress(quiet=json) as bars:
+                report = ingest.write(made, connection, bars)
             if dataset:
                 report.notes += report.mixed_with_others()
         if json:
@@ -82,9 +82,9 @@ def _plan(paths: list[Path], mapping: Path | None, dataset: str | None, *, quiet
         return ingest.plan_paths(paths, ingest.read_mapping(mapping) if mapping else None)
     from gds_pipelines import datasets
 
-    with _progress(quiet=quiet) as progress:
+    with progress(quiet=quiet) as bars:
         prepared = datasets.get(dataset).prepare(
-            received=lambda name, done, total: progress(f"fetching {name}", done, total or done)
+            received=lambda name, done, total: bars(f"fetching {name}", done, total or done)
         )
     made = ingest.plan_tables(prepared.files, prepared.mapping)
     made.report.notes[:0] = prepared.notes
@@ -92,7 +92,7 @@ def _plan(paths: list[Path], mapping: Path | None, dataset: str | None, *, quiet
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> "Iterator[Progress]":
+def progress(*, quiet: bool) -> "Iterator[Progress]":
     """A bar per label and relationship type on standard error, where that is a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 

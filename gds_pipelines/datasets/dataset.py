@@ -183,9 +183,9 @@ class Dataset:
                 unpacked.replace(target)
                 return target
         except httpx.HTTPError as error:
+            why = str(error).partition("\n")[0] or type(error).__name__
             raise PipelineError(
-                f"{source.url} cannot be fetched ({error or type(error).__name__}). "
-                f"Without a network: {self.where_to_get_it()}"
+                f"{source.url} cannot be fetched ({why}). Without a network: {self.where_to_get_it()}"
             ) from error
         except (OSError, zipfile.BadZipFile) as error:
             raise PipelineError(f"{source.url} cannot be kept in {cache}: {error}") from error

@@ -6,9 +6,11 @@ allowed.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -166,11 +168,7 @@ def _from_typed(column: pa.Array, kind: ValueType) -> Converted:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         pass
     if kind == "integer" and (pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
-        fits = np.asarray(
-            pc.fill_null(pc.and_(pc.equal(pc.trunc(column), column), pc.less(pc.abs(column), 2**63)), True)
-        )
-        kept = pc.if_else(pa.array(fits), column, pa.scalar(None, column.type))
-        return Converted(pc.cast(kept, pa.int64(), safe=False), bad | ~fits)
+        return _parsed(column, _whole, pa.int64(), bad)
     present = np.asarray(column.is_valid())
     return Converted(pa.nulls(len(column), ARROW_TYPES[kind]), bad | present)
 
@@ -198,16 +196,28 @@ def _floats(text: pa.Array) -> Converted:
     )
 
 
-def _parsed(text: pa.Array, parse, kind: pa.DataType) -> Converted:
+def _parsed(
+    column: pa.Array,
+    parse: Callable[[Any], Any],
+    kind: pa.DataType,
+    bad_already: NDArray[np.bool_] | bool = False,
+) -> Converted:
     """Slow and exact: `parse` gives None for what it cannot read."""
-    raw = text.to_pylist()
+    raw = column.to_pylist()
     read = [None if value is None else parse(value) for value in raw]
     bad = np.fromiter((a is not None and b is None for a, b in zip(raw, read, strict=True)), bool, len(raw))
-    return Converted(pa.array(read, kind), bad)
+    return Converted(pa.array(read, kind), bad | bad_already)
+
+
+def _whole(value: float | Decimal) -> int | None:
+    return _in_range(int(value)) if value == int(value) else None
 
 
 def _integer(value: str) -> int | None:
-    number = int(value)
+    return _in_range(int(value))
+
+
+def _in_range(number: int) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 

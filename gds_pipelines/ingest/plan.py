@@ -303,7 +303,9 @@ class _Rows:
         if part.time is None:
             return None
         unit, missing = part.time.unit, self.table.missing
-        return self._column(part.time.column, ("a time", unit), lambda raw: cells.times(raw, unit, missing))
+        return self._column(
+            part.time.column, (_TIMES[unit], unit), lambda raw: cells.times(raw, unit, missing)
+        )
 
     def _types(self, part: Relationships) -> NDArray[np.object_] | str:
         """The type of every row, None where the mapping leaves it out; unknown values drop the row."""
@@ -390,6 +392,14 @@ class _Rows:
         self.report.missing[name] = self.report.missing.get(name, 0) + values.null_count
 
 
+_TIMES = {
+    "s": "a time in seconds",
+    "ms": "a time in milliseconds",
+    "us": "a time in microseconds",
+    "ns": "a time in nanoseconds",
+    "iso": "an ISO 8601 time",
+    "auto": "a time",
+}
 _A = {"string": "a text", "integer": "an integer", "float": "a number", "boolean": "true or false"}
 
 

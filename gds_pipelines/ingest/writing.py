@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import neo4j
 import numpy as np
 import pyarrow as pa
-from neo4j.exceptions import ClientError, DriverError, Neo4jError
+from neo4j.exceptions import DriverError, Neo4jError
 from numpy.typing import NDArray
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from gds_pipelines.connection import Connection
 from gds_pipelines.errors import InvalidInput, PipelineError
@@ -67,7 +67,7 @@ class _Writer:
         for nodes in plan.nodes.values():
             try:
                 self.connection.execute(query("create_key_constraint", label=nodes.label, key=nodes.key))
-            except ClientError as error:
+            except Neo4jError as error:
                 raise _constraint_fault(error, nodes) from error
             for name in nodes.indexes:
                 self.connection.execute(query("create_property_index", label=nodes.label, property=name))
@@ -257,14 +257,14 @@ def _repeated(session: neo4j.Session, work: Callable[[neo4j.Transaction], T]) ->
 
     retrying = Retrying(
         retry=retry_if_exception(lambda e: isinstance(e, DriverError | Neo4jError) and e.is_retryable()),
-        wait=wait_exponential_jitter(initial=0.2, max=5),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
         stop=stop_after_delay(RETRY_SECONDS),
         reraise=True,
     )
     return retrying(once)
 
 
-def _constraint_fault(error: ClientError, nodes: NodeSet) -> PipelineError:
+def _constraint_fault(error: Neo4jError, nodes: NodeSet) -> PipelineError:
     label, key = nodes.label, nodes.key
     if "IndexAlreadyExists" in (error.code or ""):
         what = (

@@ -144,9 +144,8 @@ def install(
         maven.fetch(report)
         if "server" in needed:
             _install_server(home, sources, maven, report, with_gds)
-            # The jars were exchanged as a whole directory, the plugin with them.
-            needed = ["server", "plugin"]
-        _install_plugin(home, sources, maven, report)
+        if "plugin" in needed:
+            _install_plugin(home, sources, maven, report)
         return needed
 
 
@@ -161,6 +160,10 @@ def _install_server(home: Home, sources: Sources, maven: Maven, report: Report, 
         sources.server, arguments, home.build / "server.log", "Fetching Neo4j from Maven Central", report
     )
     (staging / "plugins").mkdir(exist_ok=True)
+    # The directories are exchanged as a whole; our plugin moves along.
+    before = installed(home)
+    for jar in home.plugins.glob(_PLUGIN_GLOB):
+        shutil.copyfile(jar, staging / "plugins" / jar.name)
     # The stamp goes first: a crash between the two renames is then seen as "not installed".
     home.stamp.unlink(missing_ok=True)
     for name, target in (("lib", home.lib), ("plugins", home.plugins)):
@@ -173,6 +176,8 @@ def _install_server(home: Home, sources: Sources, maven: Maven, report: Report, 
             gds=sources.property("gds.version") if with_gds else None,
             browser=sources.property("neo4j.browser.version"),
             server_sha256=sources.server_sha256(with_gds),
+            plugin_sha256=before.plugin_sha256,
+            plugin_jar=before.plugin_jar,
         ),
     )
 

@@ -138,7 +138,7 @@ def status(home: Home) -> Status:
     if running is None:
         return Status(state="stopped" if has.neo4j else "not installed", **known)
     return Status(
-        state="running" if _listens(running.bolt) else "starting",
+        state="running" if _listens(running.pid, running.bolt) else "starting",
         uri=f"bolt://{ADVERTISED_HOST}:{running.bolt}",
         http=f"http://{ADVERTISED_HOST}:{running.http}",
         pid=running.pid,
@@ -331,12 +331,13 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _listens(port: int) -> bool:
+def _listens(pid: int, port: int) -> bool:
+    """Whether this very process listens there; somebody else's server may have won the port."""
     try:
-        with socket.create_connection((LISTEN, port), timeout=2):
-            return True
-    except OSError:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
         return False
+    return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
 
 
 def _serves(port: int) -> bool:
@@ -380,7 +381,9 @@ def _await(home: Home, running: Running, seconds: float) -> None:
     while time.monotonic() < deadline:
         if not _is_server(running.pid, home):
             raise ServerFailed("ended while it was starting", home, running.log_offset)
-        if _listens(running.bolt) and _serves(running.http):
+        if all(_listens(running.pid, port) for port in (running.bolt, running.http)) and _serves(
+            running.http
+        ):
             try:
                 with _driver(running.bolt, USER, password) as driver:
                     driver.verify_connectivity()

@@ -141,6 +141,11 @@ public final class ConfigMap {
         return path + key;
     }
 
+    /** The key that this map itself stands under; empty for the outermost. */
+    public String name() {
+        return path.isEmpty() ? "" : path.substring(0, path.length() - 1);
+    }
+
     /** The keys of this map, for maps whose keys are data (labels, types) and not a fixed set. */
     public Set<String> keys() {
         return raw.keySet();

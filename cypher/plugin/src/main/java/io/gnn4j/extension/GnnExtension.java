@@ -2,7 +2,13 @@
 package io.gnn4j.extension;
 
 import io.gnn4j.graph.GdsProbe;
+import io.gnn4j.memory.MemoryBudget;
 import io.gnn4j.registry.Models;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.neo4j.configuration.Config;
 import org.neo4j.dbms.api.DatabaseManagementService;
 import org.neo4j.kernel.api.procedure.GlobalProcedures;
@@ -35,7 +41,11 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
         var logs = dependencies.logService().getInternalLogProvider();
         var config = dependencies.config();
         var models = new Models(config.get(GnnSettings.INFERENCE_THREADS));
-        var services = new GnnServices(GdsProbe.find(), config, dependencies.databases(), logs, models);
+        var memory = new MemoryBudget(() -> GnnServices.memoryMax(config));
+        var caches = new LiveCaches(dependencies.databases(), config, memory, logs);
+        var helpers = helpers();
+        var services = new GnnServices(
+            GdsProbe.find(), config, dependencies.databases(), logs, models, memory, caches, helpers);
         dependencies.procedures().registerComponent(
             GnnContext.class,
             call -> new GnnContext(
@@ -44,13 +54,27 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
         return new LifecycleAdapter() {
             @Override
             public void start() {
+                caches.start();
                 logs.getLog(GnnExtension.class).info("gnn4j started. " + services.graphs().status().detail());
             }
 
             @Override
             public void stop() {
+                caches.stop();
+                helpers.shutdown();
                 models.close();
             }
         };
+    }
+
+    /** Threads that help calls; when all are busy a call does its work alone. */
+    private static ExecutorService helpers() {
+        var number = new AtomicInteger();
+        return new ThreadPoolExecutor(
+            0, Runtime.getRuntime().availableProcessors(), 30, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
+                var thread = new Thread(task, "gnn-helper-" + number.incrementAndGet());
+                thread.setDaemon(true);
+                return thread;
+            });
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.gds;
 
+import io.gnn4j.graph.PropertyDraft;
+import io.gnn4j.graph.PropertyType;
 import java.lang.reflect.Proxy;
 import java.time.ZonedDateTime;
 import java.util.List;
@@ -55,6 +57,11 @@ final class AdapterProbe {
             typed.csr(relation, List.of("a"), guard);
             typed.csr(relation, List.of("a", "b"), guard);
         }
+        for (var type : PropertyType.values()) {
+            var draft = graph.draft(List.of("Probe"), type.name(), type, PropertyDraft.IfExists.MERGE);
+            draft.set(8, null);
+            draft.publish();
+        }
         // The whole graph as one type, and ids that have to be sorted, go other ways.
         var whole = graph.typed(List.of("Other"), List.of(), guard);
         whole.relationshipCount(whole.relations(List.of(), guard).get(0), guard);
@@ -96,6 +103,15 @@ final class AdapterProbe {
             Map.entry("relationshipPropertyKeys", arguments -> Set.of("a", "b")),
             Map.entry("nodePropertyKeys", arguments -> Set.of("LONG", "DOUBLE", "FLOAT_ARRAY", "DOUBLE_ARRAY", "LONG_ARRAY")),
             Map.entry("nodeProperty", arguments -> property(ValueType.valueOf((String) arguments[0]))),
+            Map.entry("hasNodeProperty", arguments -> true),
+            Map.entry("removeNodeProperty", arguments -> null),
+            Map.entry("addNodeProperty", arguments -> {
+                var values = (NodePropertyValues) arguments[2];
+                values.nodeCount();
+                values.dimension(0);
+                values.hasValue(0);
+                return null;
+            }),
             Map.entry("getGraph", arguments -> copy),
             Map.entry("getCompositeRelationshipIterator", arguments -> composite)));
     }

@@ -5,12 +5,14 @@ import io.gnn4j.config.InvalidConfiguration;
 import io.gnn4j.config.Suggestion;
 import io.gnn4j.graph.GraphChanged;
 import io.gnn4j.graph.ProjectedGraph;
+import io.gnn4j.graph.PropertyDraft;
 import io.gnn4j.graph.PropertySpec;
 import io.gnn4j.graph.PropertyType;
 import io.gnn4j.graph.TypedGraph;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeSet;
 import org.neo4j.gds.ElementIdentifier;
 import org.neo4j.gds.NodeLabel;
 import org.neo4j.gds.RelationshipType;
@@ -119,6 +121,33 @@ final class OpenGdsGraph implements ProjectedGraph {
         }
         var types = labels.isEmpty() ? known : labels.stream().distinct().toList();
         return new OpenGdsTypedGraph(this, NodeIndex.of(store, name, types, priority, guard));
+    }
+
+    @Override
+    public PropertyDraft draft(List<String> labels, String property, PropertyType type, PropertyDraft.IfExists ifExists) {
+        var known = labels();
+        var faults = new ArrayList<String>();
+        unknown("nodeLabels", labels, known, faults);
+        boolean exists = store.hasNodeProperty(property);
+        if (exists && ifExists == PropertyDraft.IfExists.FAIL) {
+            faults.add("Graph `" + name + "` has a node property `" + property
+                + "` already. Choose another name, or set `ifExists` to 'replace' or 'merge'.");
+        }
+        boolean merge = exists && ifExists == PropertyDraft.IfExists.MERGE;
+        if (merge && typeOf(property) != type) {
+            faults.add("Node property `" + property + "` of graph `" + name + "` is " + typeOf(property) + "; " + type
+                + " cannot be merged into it. Set `ifExists` to 'replace'.");
+        }
+        if (!faults.isEmpty()) {
+            throw new InvalidConfiguration(faults);
+        }
+        var under = new TreeSet<>(labels.isEmpty() ? known : labels);
+        if (merge) {
+            known.stream().filter(label -> store.hasNodeProperty(NodeLabel.of(label), property)).forEach(under::add);
+        }
+        return new OpenGdsDraft(
+            store, List.copyOf(under), under.size() == known.size(), property, type,
+            merge ? store.nodeProperty(property).values() : null);
     }
 
     private static void unknown(String key, List<String> names, List<String> known, List<String> faults) {

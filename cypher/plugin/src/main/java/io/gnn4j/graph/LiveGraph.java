@@ -57,6 +57,7 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
     private final Map<String, Integer> types = new HashMap<>();
     private final Map<String, Integer> keys = new HashMap<>();
     private final Map<Ends, Boolean> needsLabel = new HashMap<>();
+    private boolean closed;
     private final LongIntHashMap positions = new LongIntHashMap();
 
     private record Ends(Behaviour behaviour, boolean user, int label) {}
@@ -91,6 +92,12 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
     @Override
     public boolean exists(long id) {
         return find(id);
+    }
+
+    /** How many nodes have a label. */
+    public long count(String label) {
+        var token = label(label);
+        return token == UNKNOWN ? 0 : read.countsForNode(token);
     }
 
     /** The labels of a node, empty when it is gone. */
@@ -199,6 +206,17 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
             Arrays.copyOf(weights, ids.size()),
             times == null ? null : Arrays.copyOf(times, ids.size()),
             truncated);
+    }
+
+    /** The nodes at the far end of a path of types, each once. */
+    public LongSet reach(long id, List<String> types, boolean outgoing) {
+        var frontier = LongHashSet.newSetWith(id);
+        for (var type : types) {
+            var next = new LongHashSet();
+            frontier.forEach(from -> next.addAll(related(from, type, outgoing ? "out" : "in")));
+            frontier = next;
+        }
+        return frontier;
     }
 
     /** The far ends of one behaviour, with repeats, and the latest time on each path. */
@@ -331,6 +349,10 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
 
     @Override
     public void close() {
+        if (closed) {
+            return; // cursors go back to a pool, and must not do so twice
+        }
+        closed = true;
         relationship.close();
         property.close();
         other.close();

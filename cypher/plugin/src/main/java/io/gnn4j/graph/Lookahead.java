@@ -92,9 +92,21 @@ public final class Lookahead<T> implements AutoCloseable {
         }
     }
 
+    /** Starts no further element. Those at hand are finished, not interrupted: they may be writing. */
     @Override
     public void close() {
-        threads.shutdownNow();
+        threads.getQueue().clear();
+        threads.shutdown();
         pending.clear();
+    }
+
+    /** Closes, and waits for the elements at hand. */
+    public void awaitEnd() {
+        close();
+        try {
+            threads.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
+        } catch (InterruptedException interruption) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -40,4 +40,13 @@ public interface ProjectedGraph {
      * @throws io.gnn4j.config.InvalidConfiguration for unknown labels and for nodes of two types, all faults at once
      */
     TypedGraph typed(List<String> labels, List<String> priority, Runnable guard);
+
+    /**
+     * A node property to be filled and published.
+     *
+     * @param labels the labels under which it appears; empty means all
+     * @throws io.gnn4j.config.InvalidConfiguration for unknown labels, for a property that exists when it must not, and
+     *     when values are to be merged into a property of another type
+     */
+    PropertyDraft draft(List<String> labels, String property, PropertyType type, PropertyDraft.IfExists ifExists);
 }

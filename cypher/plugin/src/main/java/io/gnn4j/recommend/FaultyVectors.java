@@ -9,26 +9,21 @@ public final class FaultyVectors extends IllegalStateException {
     /** No embedding holds such a number, and below it no float32 sum overflows. */
     private static final float LARGEST = 1e15f;
 
-    private final int count;
-
-    FaultyVectors(TreeMap<Long, String> faults) {
-        super("the vector of node " + faults.firstKey() + " " + faults.firstEntry().getValue());
-        count = faults.size();
-    }
-
-    /** How many there are; the message is about the one with the smallest id. */
-    public int count() {
-        return count;
+    FaultyVectors(String property, int dimension, TreeMap<Long, String> faults) {
+        super("`" + property + "` of node " + faults.firstKey() + " " + faults.firstEntry().getValue()
+            + ", where a vector of " + dimension + " finite numbers is needed"
+            + (faults.size() > 1 ? "; so for " + faults.size() + " nodes" : "")
+            + ". Write the vectors again with `CALL gnn.embed.propagate` or `gnn4j deploy`, or remove the property there.");
     }
 
     /** What is wrong with a vector, or null. */
     static String fault(float[] vector, int dimension) {
         if (vector.length != dimension) {
-            return "has " + vector.length + " numbers, the model needs " + dimension;
+            return vector.length == 0 ? "is no vector" : "has " + vector.length + " numbers";
         }
         for (var value : vector) {
             if (!(Math.abs(value) <= LARGEST)) {
-                return "holds " + value + ", which is no coordinate of an embedding";
+                return "holds " + value;
             }
         }
         return null;

@@ -3,6 +3,7 @@ package io.gnn4j.recommend;
 
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.stream.IntStream;
 
 /**
@@ -26,6 +27,35 @@ public record Interactions(long[] ids, double[] weights, long[] times, boolean t
         var weights = new double[distinct.length];
         Arrays.fill(weights, weight);
         return new Interactions(distinct, weights, IntStream.range(0, distinct.length).asLongStream().toArray(), false);
+    }
+
+    /** With further items, all newer than what is here; one that is here already keeps the larger weight. */
+    public Interactions and(long[] more, double weight) {
+        if (more.length == 0) {
+            return this;
+        }
+        var entries = new LinkedHashMap<Long, Integer>();
+        for (int i = 0; i < ids.length; i++) {
+            entries.put(ids[i], i);
+        }
+        var added = Arrays.stream(LongOrder.distinctKeepingLast(more)).filter(id -> !entries.containsKey(id)).toArray();
+        var all = Arrays.copyOf(ids, ids.length + added.length);
+        var allWeights = Arrays.copyOf(weights, all.length);
+        var allTimes = times == null ? null : Arrays.copyOf(times, all.length);
+        for (int i = 0; i < added.length; i++) {
+            all[ids.length + i] = added[i];
+            allWeights[ids.length + i] = weight;
+            if (allTimes != null) {
+                allTimes[ids.length + i] = Long.MAX_VALUE - added.length + i;
+            }
+        }
+        for (var id : more) {
+            var known = entries.get(id);
+            if (known != null) {
+                allWeights[known] = Math.max(allWeights[known], weight);
+            }
+        }
+        return new Interactions(all, allWeights, allTimes, truncated);
     }
 
     public int degree() {

@@ -8,12 +8,18 @@ import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
 
 /** Vectors by Neo4j id, laid out to be fetched one by one. */
 public final class VectorRows implements Vectors {
+    private final String name;
     private final int dimension;
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     private final LongObjectHashMap<float[]> rows = new LongObjectHashMap<>();
     private final TreeMap<Long, String> faults = new TreeMap<>();
 
-    public VectorRows(int dimension) {
+    /**
+     * @param name the property the vectors are stored under, for messages
+     * @param dimension length of every vector, at least 1
+     */
+    public VectorRows(String name, int dimension) {
+        this.name = name;
         this.dimension = dimension;
     }
 
@@ -52,7 +58,7 @@ public final class VectorRows implements Vectors {
         lock.readLock().lock();
         try {
             if (!faults.isEmpty()) {
-                throw new FaultyVectors(faults);
+                throw new FaultyVectors(name, dimension, faults);
             }
             for (int i = 0; i < ids.length; i++) {
                 found[i] = rows.get(ids[i]);

@@ -23,6 +23,7 @@ public final class VectorTable implements Vectors {
     static final int LANES = 512;
     static final long EMPTY = -1;
 
+    private final String name;
     private final int dimension;
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     private final LongIntHashMap rows = new LongIntHashMap();
@@ -31,8 +32,12 @@ public final class VectorTable implements Vectors {
     private int end;
     private volatile Snapshot snapshot = new Snapshot(new Block[0], 0, 0);
 
-    /** @param dimension length of every vector, at least 1 */
-    public VectorTable(int dimension) {
+    /**
+     * @param name the property the vectors are stored under, for messages
+     * @param dimension length of every vector, at least 1
+     */
+    public VectorTable(String name, int dimension) {
+        this.name = name;
         this.dimension = dimension;
     }
 
@@ -89,7 +94,7 @@ public final class VectorTable implements Vectors {
         lock.readLock().lock();
         try {
             if (!faults.isEmpty()) {
-                throw new FaultyVectors(faults);
+                throw new FaultyVectors(name, dimension, faults);
             }
             return snapshot;
         } finally {

@@ -69,7 +69,7 @@ class ExactScanTest {
             @ForAll @IntRange(min = 1, max = 200) int k, @ForAll @IntRange(min = 0, max = 2) int kind, @ForAll boolean cosine,
             @ForAll @IntRange(min = 1, max = 7) int queries) {
         var random = new Random(seed);
-        var table = new VectorTable(dimension);
+        var table = new VectorTable("e", dimension);
         var truth = new TreeMap<Long, float[]>();
         for (int round = 0; round < 3; round++) {
             var changes = new HashMap<Long, float[]>();
@@ -105,7 +105,7 @@ class ExactScanTest {
 
     @Test
     void aSnapshotDoesNotSeeWhatIsWrittenAfterIt() {
-        var table = new VectorTable(2);
+        var table = new VectorTable("e", 2);
         table.apply(Map.of(7L, new float[] {1, 0}, 8L, new float[] {0, 1}));
         var before = table.snapshot();
         var changes = new HashMap<Long, float[]>();
@@ -125,11 +125,13 @@ class ExactScanTest {
 
     @Test
     void aVectorThatCannotBeUsedIsAnErrorUntilItIsReplaced() {
-        var table = new VectorTable(2);
+        var table = new VectorTable("e", 2);
         table.apply(Map.of(7L, new float[] {1, Float.NaN}, 4L, new float[] {1}));
-        assertThatThrownBy(table::snapshot).hasMessage("the vector of node 4 has 1 numbers, the model needs 2");
+        assertThatThrownBy(table::snapshot)
+            .hasMessageStartingWith("`e` of node 4 has 1 numbers, where a vector of 2 finite numbers is needed; so for 2 nodes.");
         table.apply(Map.of(4L, new float[] {1, 2}));
-        assertThatThrownBy(table::snapshot).hasMessageContaining("node 7 holds NaN");
+        assertThatThrownBy(table::snapshot)
+            .hasMessageStartingWith("`e` of node 7 holds NaN, where a vector of 2 finite numbers is needed. Write");
         var gone = new HashMap<Long, float[]>();
         gone.put(7L, null);
         table.apply(gone);
@@ -138,7 +140,7 @@ class ExactScanTest {
 
     @Test
     void theGuardEndsAScanOnAllThreads() {
-        var table = new VectorTable(1);
+        var table = new VectorTable("e", 1);
         var many = new HashMap<Long, float[]>();
         for (long id = 0; id < 20 * VectorTable.LANES; id++) {
             many.put(id, new float[] {1});

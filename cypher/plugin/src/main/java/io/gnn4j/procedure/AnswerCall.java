@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.procedure;
+
+import io.gnn4j.artefact.Manifest;
+import io.gnn4j.config.ConfigMap;
+import io.gnn4j.extension.GnnContext;
+import io.gnn4j.extension.Held;
+import io.gnn4j.graph.LiveGraph;
+import io.gnn4j.recommend.ExactScan;
+import io.gnn4j.recommend.Parallel;
+import io.gnn4j.recommend.Popularity;
+import io.gnn4j.recommend.QueryEncoder;
+import io.gnn4j.recommend.VectorTable;
+import io.gnn4j.registry.ModelLease;
+import io.gnn4j.registry.ServedModel;
+import io.gnn4j.task.Task;
+import java.util.ArrayDeque;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import org.neo4j.graphdb.Node;
+import org.neo4j.graphdb.Transaction;
+import org.neo4j.procedure.TerminationGuard;
+
+/** What one call holds while it answers, given back when its stream is closed or ends. */
+final class AnswerCall implements AutoCloseable {
+    private final GnnContext gnn;
+    private final Transaction tx;
+    private final TerminationGuard guard;
+    private final LiveGraph graph;
+    private final Deque<AutoCloseable> held = new ArrayDeque<>();
+    private ModelLease lease;
+    private Popularity popularity;
+
+    AnswerCall(GnnContext gnn, Transaction tx, TerminationGuard guard) {
+        this.gnn = gnn;
+        this.tx = tx;
+        this.guard = guard;
+        graph = new LiveGraph(tx);
+        held.push(graph);
+    }
+
+    LiveGraph graph() {
+        return graph;
+    }
+
+    /** The model meant; held to the end of the call. @param labels of the source, empty for a visitor */
+    ServedModel model(String name, Collection<String> labels) {
+        lease = gnn.services().models().acquire(gnn.database(), tx, name, labels);
+        held.push(lease);
+        return lease.model();
+    }
+
+    QueryEncoder encoder(ServedModel model, Task task) {
+        requirePropagation(model);
+        var contexts = hold(gnn.services().caches().rows(
+            gnn.database(), task.recommend(), model.contextProperty(), model.dimension(), guard::check));
+        return new QueryEncoder(lease.userEncoder(tx), contexts, model.propagation().history());
+    }
+
+    VectorTable table(ServedModel model, String label) {
+        requirePropagation(model);
+        return hold(gnn.services().caches().table(
+            gnn.database(), label, model.embeddingProperty(), model.dimension(), guard::check));
+    }
+
+    ExactScan scan(int concurrency) {
+        return new ExactScan(new Parallel(gnn.services().helpers(), concurrency, guard::check));
+    }
+
+    /** Counted at the first call only. */
+    Supplier<Popularity> popularity(Task task) {
+        return () -> {
+            if (popularity == null) {
+                popularity = hold(gnn.services().caches().popularity(gnn.database(), task, guard::check));
+            }
+            return popularity;
+        };
+    }
+
+    /** A lazy stream that gives everything back at its end, also when it ends with an error. */
+    <T> Stream<T> stream(Iterator<T> rows) {
+        var guarded = new Iterator<T>() {
+            @Override
+            public boolean hasNext() {
+                guard.check();
+                var more = rows.hasNext();
+                if (!more) {
+                    close();
+                }
+                return more;
+            }
+
+            @Override
+            public T next() {
+                return rows.next();
+            }
+        };
+        return StreamSupport.stream(Spliterators.spliteratorUnknownSize(guarded, Spliterator.ORDERED), false)
+            .onClose(this::close);
+    }
+
+    /** The ids in a node, or a list of nodes. @param what the argument, for messages */
+    static List<Long> ids(String what, Object value) {
+        if (value instanceof Node node) {
+            return List.of(LiveGraph.id(node));
+        }
+        if (value instanceof List<?> list) {
+            return list.stream().map(one -> id(what, one)).toList();
+        }
+        return List.of(id(what, value));
+    }
+
+    static long id(String what, Object value) {
+        if (value instanceof Node node) {
+            return LiveGraph.id(node);
+        }
+        throw new IllegalArgumentException("`" + what + "` must be a NODE or a LIST<NODE>, but holds "
+            + ConfigMap.describe(value) + ".");
+    }
+
+    static long id(Object value) {
+        if (value instanceof Node node) {
+            return LiveGraph.id(node);
+        }
+        throw new IllegalArgumentException("a NODE is needed, but " + ConfigMap.describe(value) + " was given.");
+    }
+
+    private static void requirePropagation(ServedModel model) {
+        if (!Manifest.ITEM_PROPAGATION.equals(model.contract())) {
+            throw new IllegalArgumentException("Model '" + model.reference() + "' has the contract " + model.contract()
+                + "; lists are answered for " + Manifest.ITEM_PROPAGATION + ".");
+        }
+    }
+
+    private <T> T hold(Held<T> taken) {
+        held.push(taken);
+        return taken.value();
+    }
+
+    @Override
+    public void close() {
+        while (!held.isEmpty()) {
+            try {
+                held.pop().close();
+            } catch (RuntimeException wrong) {
+                close();
+                throw wrong;
+            } catch (Exception wrong) {
+                throw new IllegalStateException(wrong);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.procedure;
+
+import io.gnn4j.extension.GnnContext;
+import io.gnn4j.recommend.RecommendConfig;
+import io.gnn4j.recommend.Recommender;
+import io.gnn4j.recommend.Recommender.Recommendation;
+import io.gnn4j.recommend.Recommender.VectorModel;
+import io.gnn4j.task.Task;
+import java.util.Collections;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.neo4j.graphdb.Node;
+import org.neo4j.graphdb.Transaction;
+import org.neo4j.procedure.Context;
+import org.neo4j.procedure.Description;
+import org.neo4j.procedure.Mode;
+import org.neo4j.procedure.Name;
+import org.neo4j.procedure.Procedure;
+import org.neo4j.procedure.TerminationGuard;
+
+/** Lists of items for users, items and visitors. */
+public class RecommendProcedure {
+    static final String FILTERS = " candidates :: LIST<NODE> (only these may come back), exclude = [] :: LIST<NODE>,"
+        + " filter = {} :: MAP ({price: {gte: 10, lt: 50}, brand: ['A', 'B'], inStock: true, label: 'Book',"
+        + " related: {type, direction = 'any', node}}, all must hold), maxPer = {} :: MAP ({brand: 2}: at most two rows a brand),"
+        + " concurrency = half the cores :: INTEGER (1 to 4), maxDegree = 10000 :: INTEGER (relationships read of a node)";
+
+    @Context
+    public GnnContext gnn;
+
+    @Context
+    public Transaction tx;
+
+    @Context
+    public TerminationGuard guard;
+
+    @Procedure(name = "gnn.recommend.stream", mode = Mode.READ)
+    @Description("Streams the `topK` best items for each source, best first, without those it has seen. Seen items, filters and"
+        + " history are read in this transaction.")
+    public Stream<RecommendRow> stream(
+            @Name(value = "sources", description = "A NODE, a LIST<NODE> (each is answered by itself), or null for a visitor, whose"
+                + " items are given as `history` and `context`.") Object sources,
+            @Name(value = "configuration", defaultValue = "{}", description = "{ model :: STRING (alias, or 'name:version';"
+                + " default: the only alias that fits), method = 'vector' :: STRING ('vector', 'walk' or 'popularity'),"
+                + " task :: MAP (needed by 'walk' and 'popularity' where there is no model), topK = 10 :: INTEGER (1 to 100000),"
+                + " history = [] :: LIST<NODE> (of a visitor, oldest first), context = [] :: LIST<NODE> (items looked at now),"
+                + " seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'}; default: the task's),"
+                + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away)," + FILTERS + " }")
+            Map<String, Object> configuration) {
+        var config = RecommendConfig.recommend(configuration, AnswerCall::id, sources != null);
+        var ids = sources == null ? Collections.<Long>singletonList(null) : AnswerCall.ids("sources", sources);
+        if (ids.isEmpty()) {
+            return Stream.empty();
+        }
+        var call = new AnswerCall(gnn, tx, guard);
+        try {
+            return call.stream(rows(call, answer(call, config, ids)));
+        } catch (RuntimeException | Error wrong) {
+            call.close();
+            throw wrong;
+        }
+    }
+
+    private static Iterator<Recommendation> answer(AnswerCall call, RecommendConfig config, List<Long> ids) {
+        var labels = labels(call, config, ids);
+        var task = config.task();
+        VectorModel vectors = null;
+        if (config.method().equals(RecommendConfig.VECTOR)) {
+            if (task != null) {
+                throw new IllegalArgumentException("`task` is for the methods 'walk' and 'popularity'; with 'vector' the task of the"
+                    + " model holds. Leave `task` out, or set `method`.");
+            }
+            var model = call.model(config.model(), labels);
+            task = Task.of(model.task());
+            vectors = new VectorModel(call.encoder(model, task), call.table(model, task.recommend()),
+                model.similarity().equals("cosine"), call.scan(config.concurrency()));
+        } else if (task == null) {
+            task = Task.of(call.model(config.model(), labels).task());
+        }
+        return new Recommender(call.graph(), task, config, vectors, call.popularity(task), System::currentTimeMillis)
+            .recommend(ids);
+    }
+
+    /** What the model is chosen by where none is named. */
+    private static Set<String> labels(AnswerCall call, RecommendConfig config, List<Long> ids) {
+        if (ids.get(0) != null) {
+            return call.graph().labels(ids.get(0));
+        }
+        for (var items : List.of(config.history(), config.context())) {
+            if (items.length > 0) {
+                return call.graph().labels(items[0]);
+            }
+        }
+        return Set.of();
+    }
+
+    private static Iterator<RecommendRow> rows(AnswerCall call, Iterator<Recommendation> recommendations) {
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return recommendations.hasNext();
+            }
+
+            @Override
+            public RecommendRow next() {
+                var row = recommendations.next();
+                var source = row.source() == null ? null : call.graph().node(row.source());
+                return new RecommendRow(
+                    source, call.graph().node(row.node()), row.rank(), row.score(), row.scores(), row.origin());
+            }
+        };
+    }
+
+    public record RecommendRow(
+        @Description("The source this row answers; null for a visitor.") Node source,
+        @Description("The recommended node.") Node node,
+        @Description("Position in the list of its source, from 1.") long rank,
+        @Description("What the rows of one origin are ordered by: a dot product (unbounded) or cosine (in [-1, 1]) as the model's"
+            + " `similarity` says, or the number of users who touched the item (from 0). Not comparable across origins.") double score,
+        @Description("The partial scores by name: vector, walk, popularity.") Map<String, Object> scores,
+        @Description("How the row was found: exact (all vectors compared), walk, or popularity (last, where others were too few).")
+        String origin) {}
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.recommend;
+
+import io.gnn4j.config.ConfigMap;
+import io.gnn4j.config.InvalidConfiguration;
+import io.gnn4j.config.Suggestion;
+import io.gnn4j.task.Durations;
+import io.gnn4j.task.Task;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToLongFunction;
+
+/**
+ * What a caller of {@code gnn.recommend.stream} or {@code gnn.similar.stream} asked for.
+ *
+ * @param model alias or version; null: the only one that fits
+ * @param method {@code vector}, {@code walk} or {@code popularity}
+ * @param task given in the call; null: the model's
+ * @param topK rows for each source
+ * @param concurrency threads of one call
+ * @param maxDegree relationships read of one node at most
+ * @param candidates ids that may come back; null: all
+ * @param exclude ids that never come back
+ * @param history what a visitor interacted with, oldest first
+ * @param context items looked at now, oldest first
+ * @param filter what an item must be like
+ * @param maxPer most rows with the same value, by property
+ * @param seen behaviours that keep an item away, with the milliseconds they do so ({@link #FOREVER}); null: the task's
+ * @param blockedTypes relationship types between source and item that keep an item away
+ * @param cosine whether similarity is the cosine (true) or the dot product
+ */
+public record RecommendConfig(
+    String model,
+    String method,
+    Task task,
+    int topK,
+    int concurrency,
+    int maxDegree,
+    long[] candidates,
+    long[] exclude,
+    long[] history,
+    long[] context,
+    ItemFilter filter,
+    Map<String, Integer> maxPer,
+    Map<String, Long> seen,
+    List<String> blockedTypes,
+    boolean cosine) {
+
+    public static final String VECTOR = "vector";
+    public static final String WALK = "walk";
+    public static final String POPULARITY = "popularity";
+    public static final long FOREVER = Long.MAX_VALUE;
+    static final int MAX_TOP_K = 100_000;
+    static final int MAX_DEGREE = 10_000;
+
+    /**
+     * @param nodeId the id of a node value; throws IllegalArgumentException for anything else
+     * @param hasSource false for a visitor
+     * @throws InvalidConfiguration with all faults
+     */
+    public static RecommendConfig recommend(Map<String, Object> raw, ToLongFunction<Object> nodeId, boolean hasSource) {
+        var map = ConfigMap.of(raw);
+        var history = ids(map, "history", nodeId);
+        if (hasSource && history != null) {
+            map.fault("`history` is for visitors: with a node as source its own relationships are the history."
+                + " Give null as source, or use `context` for the items looked at now.");
+        }
+        var context = ids(map, "context", nodeId);
+        var config = common(map, nodeId, List.of(VECTOR, WALK, POPULARITY), history, context, seen(map),
+            map.getStrings("blockedTypes", List.of()), false);
+        map.check();
+        return config;
+    }
+
+    /** @throws InvalidConfiguration with all faults */
+    public static RecommendConfig similar(Map<String, Object> raw, ToLongFunction<Object> nodeId) {
+        var map = ConfigMap.of(raw);
+        var cosine = map.getChoice("similarity", "cosine", List.of("cosine", "dot")).equals("cosine");
+        var config = common(map, nodeId, List.of(VECTOR, WALK), null, null, null, List.of(), cosine);
+        map.check();
+        return config;
+    }
+
+    private static RecommendConfig common(
+            ConfigMap map, ToLongFunction<Object> nodeId, List<String> methods, long[] history, long[] context,
+            Map<String, Long> seen, List<String> blockedTypes, boolean cosine) {
+        var exclude = ids(map, "exclude", nodeId);
+        return new RecommendConfig(
+            map.getString("model", null),
+            map.getChoice("method", VECTOR, methods),
+            map.has("task") ? Task.read(map.getMap("task")) : null,
+            map.getInt("topK", 10, 1, MAX_TOP_K),
+            map.getInt("concurrency", Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, 4), 1, 4),
+            map.getInt("maxDegree", MAX_DEGREE, 1, 1_000_000),
+            ids(map, "candidates", nodeId),
+            exclude == null ? new long[0] : exclude,
+            history == null ? new long[0] : history,
+            context == null ? new long[0] : context,
+            ItemFilter.read(map.getMap("filter"), nodeId),
+            maxPer(map.getMap("maxPer")),
+            seen,
+            blockedTypes,
+            cosine);
+    }
+
+
+    /**
+     * The behaviours that keep an item away, checked against the task.
+     *
+     * @throws InvalidConfiguration when one is not in {@code via}, or a duration is asked where there is no time
+     */
+    public Map<String, Long> seenIn(Task task) {
+        if (seen == null) {
+            var names = new LinkedHashMap<String, Long>();
+            task.seen().forEach(name -> names.put(name, FOREVER));
+            return names;
+        }
+        var faults = new ArrayList<String>();
+        for (var entry : seen.entrySet()) {
+            if (!task.via().containsKey(entry.getKey())) {
+                faults.add("`seen` names '" + entry.getKey() + "', which is not in `via` of the task."
+                    + Suggestion.sentence(entry.getKey(), task.via().keySet()) + " Known: "
+                    + String.join(", ", task.via().keySet()) + ". For other types use `blockedTypes`.");
+            } else if (entry.getValue() != FOREVER && task.timeProperty() == null) {
+                faults.add("`seen." + entry.getKey() + "` is a duration, but the task has no `timeProperty`.");
+            }
+        }
+        if (!faults.isEmpty()) {
+            throw new InvalidConfiguration(faults);
+        }
+        return seen;
+    }
+
+    private static long[] ids(ConfigMap map, String key, ToLongFunction<Object> nodeId) {
+        return map.parse(key, value -> {
+            var list = value instanceof List<?> many ? many : List.of(value);
+            var ids = new long[list.size()];
+            for (int i = 0; i < ids.length; i++) {
+                ids[i] = nodeId.applyAsLong(list.get(i));
+            }
+            return ids;
+        }).orElse(null);
+    }
+
+    private static Map<String, Integer> maxPer(ConfigMap map) {
+        var most = new LinkedHashMap<String, Integer>();
+        for (var property : map.keys()) {
+            most.put(property, map.getInt(property, 1, 1, MAX_TOP_K));
+        }
+        return most;
+    }
+
+    private static Map<String, Long> seen(ConfigMap map) {
+        if (!map.has("seen")) {
+            return null;
+        }
+        var names = new LinkedHashMap<String, Long>();
+        if (map.getAny("seen").orElse(null) instanceof Map) {
+            var windows = map.getMap("seen");
+            for (var name : windows.keys()) {
+                windows.parse(name, value -> {
+                    if (!(value instanceof String text)) {
+                        throw new IllegalArgumentException("must be a duration such as 'P30D', but is " + ConfigMap.describe(value) + ".");
+                    }
+                    return Durations.millis(text);
+                }).ifPresent(millis -> names.put(name, millis));
+            }
+        } else {
+            map.getStrings("seen", List.of()).forEach(name -> names.put(name, FOREVER));
+        }
+        return names;
+    }
+}

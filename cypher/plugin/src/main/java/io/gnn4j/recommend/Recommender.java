@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.recommend;
+
+import io.gnn4j.recommend.ExactScan.Query;
+import io.gnn4j.recommend.TopK.Hits;
+import io.gnn4j.task.Behaviour;
+import io.gnn4j.task.Task;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
+
+/**
+ * Lists of items for sources: never seen before, filtered as asked, as many as there are up to k.
+ *
+ * <p>History, seen items and filters are read in the caller's transaction; each candidate is looked up there too, and
+ * one that is gone or may not be read is replaced by the next. Sources are taken in chunks, so that their queries are
+ * encoded and scored together, and rows come while later chunks are not yet begun.
+ */
+public final class Recommender {
+    private static final int CHUNK = 64;
+
+    /**
+     * One row of an answer.
+     *
+     * @param source null for a visitor
+     * @param rank from 1, for each source anew
+     */
+    public record Recommendation(
+        Long source, long node, int rank, double score, Map<String, Object> scores, String origin) {}
+
+    /** What is needed to answer by vectors. */
+    public record VectorModel(QueryEncoder encoder, VectorTable table, boolean cosine, ExactScan scan) {}
+
+    private final LiveStore store;
+    private final Task task;
+    private final RecommendConfig config;
+    private final VectorModel vectors;
+    private final Supplier<Popularity> popularity;
+    private final LongSupplier clock;
+    private final Map<String, Long> seen;
+    private final List<Behaviour> via;
+    private final Acceptance acceptance;
+    private Map<Long, Integer> addedHere;
+
+    /**
+     * @param vectors null unless the method is {@code vector}
+     * @param popularity asked only when it is needed: making it costs
+     * @param clock now, in epoch milliseconds, for durations of {@code seen}
+     * @throws io.gnn4j.config.InvalidConfiguration when the configuration does not fit the task
+     */
+    public Recommender(
+            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, Supplier<Popularity> popularity,
+            LongSupplier clock) {
+        this.store = store;
+        this.task = task;
+        this.config = config;
+        this.vectors = vectors;
+        this.popularity = popularity;
+        this.clock = clock;
+        acceptance = new Acceptance(store, task.recommend(), config.filter(), config.maxPer());
+        seen = config.seenIn(task);
+        via = List.copyOf(task.via().values());
+    }
+
+    /**
+     * @param sources ids in the order wanted; null stands for a visitor
+     * @throws IllegalArgumentException for a source that is neither a user nor an item of the task
+     */
+    public Iterator<Recommendation> recommend(List<Long> sources) {
+        return new Iterator<>() {
+            private int begun;
+            private Iterator<Answer> chunk = Collections.emptyIterator();
+            private Answer answer;
+            private Recommendation next;
+
+            @Override
+            public boolean hasNext() {
+                while (next == null) {
+                    if (answer == null) {
+                        if (!chunk.hasNext()) {
+                            if (begun == sources.size()) {
+                                return false;
+                            }
+                            // The first chunk is one source, so that the first row comes soon.
+                            var end = Math.min(sources.size(), begun == 0 ? 1 : begun + CHUNK);
+                            chunk = begin(sources.subList(begun, end)).iterator();
+                            begun = end;
+                        }
+                        answer = chunk.next();
+                    }
+                    next = answer.next();
+                    if (next == null) {
+                        answer = null;
+                    }
+                }
+                return true;
+            }
+
+            @Override
+            public Recommendation next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                var given = next;
+                next = null;
+                return given;
+            }
+        };
+    }
+
+    private List<Answer> begin(List<Long> sources) {
+        var answers = new ArrayList<Answer>(sources.size());
+        for (var source : sources) {
+            answers.add(new Answer(source));
+        }
+        if (vectors != null) {
+            score(answers);
+        }
+        return answers;
+    }
+
+    private void score(List<Answer> answers) {
+        var queries = vectors.encoder().encode(answers.stream().map(answer -> answer.history).toList());
+        var table = vectors.table().snapshot();
+        var asked = firstAsked(config, table.size());
+        var scanned = new ArrayList<Query>();
+        var of = new ArrayList<Answer>();
+        for (int i = 0; i < queries.length; i++) {
+            var answer = answers.get(i);
+            var query = queries[i];
+            if (isZero(query)) {
+                continue; // nothing is known of it: popularity answers
+            }
+            if (config.candidates() != null) {
+                var hits = VectorCandidates.among(
+                    vectors.table(), table, query, vectors.cosine(), config.candidates(), answer.excluded);
+                answer.first = new VectorCandidates(
+                    table, vectors.scan(), query, vectors.cosine(), answer.excluded, Integer.MAX_VALUE, hits);
+            } else {
+                scanned.add(new Query(query, asked, answer.excluded));
+                of.add(answer);
+            }
+        }
+        var hits = scanned.isEmpty() ? List.<Hits>of() : vectors.scan().best(table, scanned, vectors.cosine());
+        for (int i = 0; i < hits.size(); i++) {
+            of.get(i).first = new VectorCandidates(
+                table, vectors.scan(), scanned.get(i).vector(), vectors.cosine(), of.get(i).excluded, asked, hits.get(i));
+        }
+    }
+
+    /** A few more than k where some will be turned away: a second scan costs more than a longer list. */
+    static int firstAsked(RecommendConfig config, int size) {
+        var wanted = (long) config.topK();
+        if (!config.filter().isEmpty() || !config.maxPer().isEmpty()) {
+            wanted = wanted * 4 + 64;
+        }
+        return (int) Math.max(1, Math.min(wanted, size));
+    }
+
+    public static boolean isZero(float[] vector) {
+        for (var value : vector) {
+            if (value != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The list of one source in the making. */
+    private final class Answer {
+        final Long source;
+        final Interactions history;
+        final LongHashSet excluded = new LongHashSet();
+        Candidates first;
+        private final Acceptance.List taken = acceptance.list();
+        private boolean filling;
+        private int rank;
+
+        Answer(Long source) {
+            this.source = source;
+            history = history();
+            excluded.addAll(config.exclude());
+            excluded.addAll(config.context());
+            excluded.addAll(config.history());
+            if (source != null) {
+                excluded.add(source);
+                for (var type : config.blockedTypes()) {
+                    excluded.addAll(store.related(source, type, "any"));
+                }
+                if (store.hasLabel(source, task.to())) {
+                    excludeSeen();
+                }
+            }
+        }
+
+        /** The next row, or null when the list is complete. */
+        Recommendation next() {
+            while (rank < config.topK()) {
+                var candidate = first == null ? null : first.next();
+                if (candidate == null) {
+                    if (filling) {
+                        return null;
+                    }
+                    filling = true;
+                    first = popular();
+                } else if (taken.accept(candidate.id())) {
+                    excluded.add(candidate.id());
+                    return new Recommendation(
+                        source, candidate.id(), ++rank, candidate.score(), candidate.scores(), candidate.origin());
+                }
+            }
+            return null;
+        }
+
+        private Interactions history() {
+            Interactions own;
+            if (source == null) {
+                own = Interactions.of(config.history(), task.largestWeight());
+            } else if (store.hasLabel(source, task.to())) {
+                own = interactions(source);
+            } else if (store.hasLabel(source, task.recommend())) {
+                own = Interactions.of(new long[] {source}, task.largestWeight());
+            } else {
+                throw new IllegalArgumentException("Node " + source + " is neither a `" + task.to() + "` nor a `"
+                    + task.recommend() + "`, which are the labels of the task.");
+            }
+            return own.and(config.context(), task.largestWeight());
+        }
+
+        private Interactions interactions(long user) {
+            return vectors == null
+                ? store.interactions(user, true, via, task.recommend(), null, config.maxDegree())
+                : vectors.encoder().read(store, task, user, config.maxDegree());
+        }
+
+        private void excludeSeen() {
+            var forever = new ArrayList<Behaviour>();
+            for (var entry : seen.entrySet()) {
+                var behaviour = task.via().get(entry.getKey());
+                if (entry.getValue() == RecommendConfig.FOREVER) {
+                    forever.add(behaviour);
+                    continue;
+                }
+                var since = clock.getAsLong() - entry.getValue();
+                var recent = store.interactions(
+                    source, true, List.of(behaviour), task.recommend(), task.timeProperty(), Integer.MAX_VALUE);
+                for (int i = 0; i < recent.degree(); i++) {
+                    if (recent.times()[i] >= since || recent.times()[i] == Interactions.NO_TIME) {
+                        excluded.add(recent.ids()[i]);
+                    }
+                }
+            }
+            if (forever.size() == via.size() && !history.truncated()) {
+                excluded.addAll(history.ids()); // read already
+            } else if (!forever.isEmpty()) {
+                // Without a limit: an item seen by the 10,001st relationship is seen all the same.
+                excluded.addAll(store.interactions(
+                    source, true, forever, task.recommend(), null, Integer.MAX_VALUE).ids());
+            }
+        }
+
+        private Candidates popular() {
+            var table = popularity.get();
+            if (config.candidates() != null) {
+                var counts = new HashMap<Long, Integer>();
+                Arrays.stream(config.candidates()).forEach(id -> counts.put(id,
+                    table.contains(id) ? table.count(id) : count(id)));
+                return new PopularityCandidates(new Popularity(), counts, excluded, Math.max(1, counts.size()));
+            }
+            return new PopularityCandidates(table, addedHere(table), excluded, config.topK() - rank + 16);
+        }
+    }
+
+    /** Items the caller made and has not committed: no cache knows them. */
+    private Map<Long, Integer> addedHere(Popularity table) {
+        if (addedHere == null) {
+            addedHere = new HashMap<>();
+            store.nodesAddedHere(task.recommend(), id -> {
+                if (!table.contains(id)) {
+                    addedHere.put(id, count(id));
+                }
+            });
+        }
+        return addedHere;
+    }
+
+    private int count(long item) {
+        return store.interactions(item, false, via, task.to(), null, Integer.MAX_VALUE).degree();
+    }
+}

@@ -1,0 +1,95 @@
+"""``gnn4j train``: from the graph to a measured, kept model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gds_pipelines.console import err, fail_in_words, out, print_json
+
+Uri = Annotated[
+    str | None,
+    typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("train")(train_command)
+
+
+def train_command(
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="A task file (.json, .toml, .yaml), or the name of a data set that was ingested."
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="One of `gnn4j models`.", show_default="the best one")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A hyper-parameter, as key=value; may be repeated.")
+    ] = None,
+    parameters: Annotated[Path | None, typer.Option(help="Hyper-parameters in a TOML file.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="time | leave-last | random | none", show_default="what suits the task"),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Pairs of each user that leave-last holds out.")] = 1,
+    share: Annotated[float, typer.Option(help="Share of each user's pairs that random holds out.")] = 0.2,
+    baselines: Annotated[
+        bool, typer.Option(help="Measure popularity, ItemKNN, RP3beta and iALS beside it.")
+    ] = True,
+    refit: Annotated[
+        bool, typer.Option(help="Train what is kept on everything, once it is measured.")
+    ] = True,
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same numbers on the same machine.")
+    ] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads.", show_default="all that are free")
+    ] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="The folder of the run.", show_default="runs/<task>-<model>")
+    ] = None,
+    uri: Uri = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
+    ] = False,
+) -> None:
+    """Project TASK, train a model outside the database, measure it beside the baselines, keep it in a folder.
+
+    A run that was killed goes on from its checkpoint when it is started again with the same folder.
+
+    Example:  gnn4j train shop --model lightgcn --set dimension=64
+    Example:  gnn4j train movies.toml --split leave-last --count 10 --out runs/movies
+    """
+    with fail_in_words(json):
+        from gds_pipelines import models, training_run
+        from gds_pipelines.connection import connect
+        from gds_pipelines.training import TrainingOptions
+
+        subject = training_run.subject(task)
+        name = model or models.DEFAULT_MODEL
+        request = training_run.split_request(subject, split, count, share)
+        chosen = training_run.hyper_parameters(name, set_ or [], parameters)
+        directory = out_dir or Path("runs") / f"{subject.name}-{name}"
+        with connect(uri) as connection:
+            run = training_run.train(
+                connection,
+                subject,
+                name,
+                directory,
+                parameters=chosen,
+                split=request,
+                baselines=models.BASELINES if baselines else (),
+                refit=refit,
+                seed=seed,
+                options=TrainingOptions(threads=threads, progress=not json and err.is_terminal),
+                on_step=(lambda text: None) if json else (lambda text: err.print(f"{text} …")),
+            )
+        if json:
+            print_json(run.to_mapping())
+            return
+        out.print(training_run.table(run))
+        out.print(f"Kept in {run.directory}. Next: gnn4j export {run.directory}, then gnn4j deploy")

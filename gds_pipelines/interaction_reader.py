@@ -1,0 +1,116 @@
+"""From a projection to the interaction matrix that models train on.
+
+The universe is every node of the task's two labels, indexed by ascending Neo4j id as
+everywhere; keys are read beside it, since GDS projects numbers only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gds_pipelines.connection import Connection
+from gds_pipelines.errors import PipelineError
+from gds_pipelines.graph_reader import read_graph
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.queries import query
+from gds_pipelines.task import Task
+
+KEYS_PER_QUERY = 50_000
+
+
+def read_interactions(connection: Connection, graph_name: str, task: Task) -> Interactions:
+    """The reduced pairs of a projection made by ``projection.project(task)``.
+
+    Args:
+        connection: open, with the plugin or without (then slower).
+        graph_name: a projection of the signed-in user with one relationship type a behaviour.
+        task: whose behaviours are read; its weights are taken, not the projection's.
+    Returns:
+        All nodes of both labels, with degree 0 where nothing links them; weight = the largest and
+        time = the latest of a pair; times are None where the task names no ``timeProperty``.
+    Raises:
+        PipelineError: the projection lacks a behaviour, or relationships lack their time.
+    """
+    graph = read_graph(
+        connection,
+        graph_name,
+        layout="coo",
+        node_labels=list(dict.fromkeys((task.to, task.recommend))),
+        relationship_types=list(task.via),
+        node_properties=[],
+        relationship_properties=[task.time_property] if task.time_property else [],
+    )
+    users, items, weights, times = [], [], [], []
+    for name, behaviour in task.via.items():
+        found = [
+            table
+            for table in graph.relations.values()
+            if table.type == name and {table.source, table.target} == {task.to, task.recommend}
+        ]
+        if not found:
+            raise PipelineError(
+                f"The projection '{graph_name}' has no relationships '{name}' between {task.to} and "
+                f"{task.recommend}. Project the task again."
+            )
+        for table in found:
+            forward = table.source == task.to and not (
+                task.to == task.recommend and behaviour.direction == "in"
+            )
+            ends = (table.sources, table.targets) if forward else (table.targets, table.sources)
+            users.append(ends[0])
+            items.append(ends[1])
+            weights.append(np.full(len(table), behaviour.weight, np.float32))
+            if task.time_property:
+                times.append(_millis(table.properties[task.time_property], name, task.time_property))
+    return Interactions.from_indices(
+        np.concatenate(users),
+        np.concatenate(items),
+        np.concatenate(weights),
+        np.concatenate(times) if times else None,
+        user_keys=read_keys(connection, graph.nodes[task.to].node_ids, task.to, task.key[task.to]),
+        item_keys=read_keys(
+            connection, graph.nodes[task.recommend].node_ids, task.recommend, task.key[task.recommend]
+        ),
+    )
+
+
+def read_keys(connection: Connection, node_ids: NDArray[np.int64], label: str, key: str) -> NDArray:
+    """[N] – the key property of nodes, in the order of their ids; all integers or all text.
+
+    Raises:
+        PipelineError: nodes without a key, or keys of mixed types.
+    """
+    statement = query("read_node_keys", label=label, key=key)
+    found: dict[int, object] = {}
+    for start in range(0, len(node_ids), KEYS_PER_QUERY):
+        chunk = node_ids[start : start + KEYS_PER_QUERY].tolist()
+        record = connection.execute(statement, ids=chunk)[0]
+        found.update(zip(record["ids"], record["keys"], strict=True))
+    missing = len(node_ids) - len(found)
+    if missing:
+        raise PipelineError(
+            f"{missing} of {len(node_ids)} {label} nodes of the projection are gone or have no `{key}`. "
+            f"Give each its key (CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.{key} IS UNIQUE helps), then "
+            "project again."
+        )
+    kinds = {type(value) for value in found.values()}
+    if not kinds <= {int} and not kinds <= {str}:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise PipelineError(
+            f"The keys `{label}.{key}` are of the types {names}; they must be all INTEGER or all STRING."
+        )
+    return np.array(
+        [found[node_id] for node_id in node_ids.tolist()], dtype=np.int64 if int in kinds else None
+    )
+
+
+def _millis(values: NDArray[np.float64], name: str, property_name: str) -> NDArray[np.int64]:
+    unknown = int(np.isnan(values).sum())
+    if unknown == len(values) and len(values):
+        raise PipelineError(
+            f"No '{name}' relationship has `{property_name}`, the task's timeProperty. Leave it out of the "
+            "task, or write INTEGER epoch milliseconds there."
+        )
+    # An unknown time counts as the oldest: such pairs train, and never stand in a test part cut by time.
+    return np.where(np.isnan(values), 0, values).astype(np.int64)

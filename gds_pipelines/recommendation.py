@@ -1,0 +1,101 @@
+"""Lists for users by key, as a DataFrame: a thin layer over ``gnn.recommend.stream``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gds_pipelines.connection import Connection
+from gds_pipelines.errors import InvalidInput, PipelineError, UnknownName
+from gds_pipelines.queries import query
+from gds_pipelines.registry import ModelVersion, Registry
+from gds_pipelines.task import Task
+
+TITLES = ("title", "name")
+COLUMNS = ("user", "rank", "item", "title", "score", "origin")
+
+
+def recommend(
+    connection: Connection,
+    users: Sequence[Any],
+    *,
+    top_k: int = 10,
+    model: str | None = None,
+    configuration: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """The best items of each user.
+
+    Args:
+        users: keys; text that looks like an integer is also sought as one.
+        top_k: rows a user.
+        model: an alias or ``name:version``; None takes the only alias there is.
+        configuration: further keys of ``gnn.recommend.stream``, camelCase.
+    Returns:
+        One row a recommendation: user, rank, item (its key), title, score, origin; empty for no users.
+    Raises:
+        PipelineError: nothing is deployed, the alias is unknown, or a key belongs to no user.
+    """
+    version = served(connection, model)
+    task = Task.from_mapping(version.task)
+    rows: list[tuple] = []
+    missing = []
+    for user in users:
+        records = connection.execute(
+            query(
+                "recommend_for_keys", source=task.to, key=task.key[task.to], item_key=task.key[task.recommend]
+            ),
+            keys=_candidates(user),
+            configuration={"topK": top_k, "model": model or version.aliases[0], **(configuration or {})},
+            titles=[*TITLES, task.key[task.recommend]],
+        )
+        if not records or not records[0]["found"]:
+            missing.append(str(user))
+            continue
+        rows += [
+            (
+                record["user"],
+                record["rank"],
+                record["item"],
+                record["title"],
+                record["score"],
+                record["origin"],
+            )
+            for record in records
+            if record["rank"] is not None
+        ]
+    if missing:
+        raise InvalidInput(
+            "Recommend", [f"no {task.to} has `{task.key[task.to]}` = {name}" for name in missing]
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def served(connection: Connection, model: str | None) -> ModelVersion:
+    """The version an alias points to, or the named one.
+
+    Raises:
+        PipelineError: nothing is deployed, or several aliases are and none is named.
+        UnknownName: no such alias or version.
+    """
+    versions = Registry(connection).versions()
+    by_name = {alias: version for version in versions for alias in version.aliases}
+    if model is None:
+        if len(by_name) == 1:
+            return next(iter(by_name.values()))
+        raise PipelineError(
+            f"Several models answer: {', '.join(sorted(by_name))}. Name one with --model."
+            if by_name
+            else "No model is deployed. Do: gnn4j train, gnn4j export, gnn4j deploy; or gnn4j demo."
+        )
+    by_name |= {version.reference: version for version in versions}
+    if model not in by_name:
+        raise UnknownName("model", model, by_name)
+    return by_name[model]
+
+
+def _candidates(user: Any) -> list[Any]:
+    if isinstance(user, str) and user.removeprefix("-").isdecimal():
+        return [user, int(user)]
+    return [user]

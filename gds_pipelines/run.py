@@ -1,0 +1,266 @@
+"""A training run: split, train, measure beside the baselines, refit, keep in a folder.
+
+The folder holds ``run.json`` (task, model, split, figures, what it was trained on), ``model/``
+(as ``Recommender.save`` writes it) and, while it trains, the checkpoint and the TensorBoard
+logs. A killed run started again with the same folder goes on from its checkpoint.
+Imports no database: what it needs arrives as ``Interactions``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gds_pipelines import models, splits
+from gds_pipelines.errors import InvalidInput, PipelineError
+from gds_pipelines.evaluation import evaluate
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.metrics import METRICS
+from gds_pipelines.models.base import Recommender
+from gds_pipelines.splits import Split
+from gds_pipelines.task import Task
+from gds_pipelines.training import TrainingOptions
+
+SPLITS = ("time", "leave-last", "random", "none")
+DEFAULT_K = (10, 20)
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SplitRequest:
+    """How the test part is held out.
+
+    Args:
+        kind: 'time' (the task's horizon), 'leave-last' (``count`` newest pairs of each user), 'random'
+            (``share`` of each user's pairs) or 'none' (train on everything, measure nothing).
+        count: >= 1, for 'leave-last'.
+        share: in (0, 1), for 'random'.
+    """
+
+    kind: str = "time"
+    count: int = 1
+    share: float = 0.2
+
+    @classmethod
+    def for_task(cls, task: Task) -> SplitRequest:
+        """By time where the task has a time and a horizon, else the last pair, else a random fifth."""
+        if task.time_property and task.horizon:
+            return cls("time")
+        return cls("leave-last") if task.time_property else cls("random")
+
+    def apply(self, interactions: Interactions, task: Task, seed: int) -> Split:
+        """The parts. No validation part is cut: settings are chosen beforehand, so train keeps all it can."""
+        if self.kind not in SPLITS:
+            raise InvalidInput("Split", [f"kind is '{self.kind}', expected one of {', '.join(SPLITS)}"])
+        if self.kind == "time":
+            if task.horizon_millis is None:
+                raise InvalidInput(
+                    "Split by time",
+                    ["the task has no `horizon`; add one ('P30D', say) or choose --split leave-last"],
+                )
+            return splits.by_time(interactions, task.horizon_millis, validation=False)
+        if self.kind == "leave-last":
+            return splits.leave_last(interactions, self.count, validation=0)
+        if self.kind == "random":
+            return splits.random(interactions, self.share, seed=seed)
+        nothing = interactions.keep(np.zeros(len(interactions), bool))
+        return Split(interactions, nothing, nothing, "no test part")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One row of the table.
+
+    Args:
+        name: of the model.
+        figures: means by names like ``recall@20``; empty where nothing was held out.
+        train_seconds, evaluate_seconds: wall clock.
+        users: users with something to find.
+    """
+
+    name: str
+    figures: dict[str, float]
+    train_seconds: float
+    evaluate_seconds: float
+    users: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What ``run.json`` says.
+
+    Args:
+        directory: the folder.
+        task: the completed task map.
+        model: name of the trained model.
+        parameters: its hyper-parameters.
+        seed: of split and training.
+        split: in words.
+        cutoff: epoch milliseconds; the *measured* model saw nothing at or after it. Else None.
+        refitted: the kept model was trained on everything afterwards, test part included.
+        sizes: users, items and pairs of the whole and of the parts.
+        table: the model first, then the baselines.
+        created_at: ISO-8601 UTC.
+    """
+
+    directory: Path
+    task: dict[str, Any]
+    model: str
+    parameters: dict[str, Any]
+    seed: int
+    split: str
+    cutoff: int | None
+    refitted: bool
+    sizes: dict[str, int]
+    table: list[Measured] = field(default_factory=list)
+    created_at: str = ""
+
+    @classmethod
+    def read(cls, directory: str | Path) -> Run:
+        """A finished run from its folder.
+
+        Raises:
+            PipelineError: no finished run is there.
+        """
+        directory = Path(directory)
+        try:
+            raw = json.loads((directory / "run.json").read_text(encoding="utf-8"))
+            if raw.pop("format") != FORMAT:
+                raise PipelineError(f"The run in '{directory}' has another format; train it again.")
+            table = [Measured(**row) for row in raw.pop("table")]
+            return cls(directory=directory, table=table, **raw)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PipelineError(
+                f"No finished run is in '{directory}' ({error}). Give the folder that `gnn4j train` wrote."
+            ) from error
+
+    def recommender(self) -> Recommender:
+        """The trained model."""
+        return models.load(self.directory / "model")
+
+    def figures(self) -> dict[str, float]:
+        """The model's own figures."""
+        return self.table[0].figures if self.table else {}
+
+    def manifest_metrics(self) -> list[dict[str, Any]]:
+        """The figures as the manifest of an artefact lists them."""
+        return [
+            {"metric": name, "k": int(k), "value": value, "split": self.split, "protocol": "all-ranking"}
+            for name, _, k, value in ((*key.partition("@"), value) for key, value in self.figures().items())
+        ]
+
+    def to_mapping(self) -> dict[str, Any]:
+        mapping = asdict(self)
+        mapping["directory"] = str(self.directory)
+        return mapping
+
+    def write(self) -> None:
+        mapping = self.to_mapping() | {"format": FORMAT}
+        del mapping["directory"]
+        path = self.directory / "run.json"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(mapping, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(fresh, path)
+
+
+def execute(
+    interactions: Interactions,
+    task: Task,
+    model: str,
+    directory: Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    split: SplitRequest | Split | None = None,
+    baselines: Sequence[str] = models.BASELINES,
+    refit: bool = True,
+    seed: int = 0,
+    k: Sequence[int] = DEFAULT_K,
+    options: TrainingOptions | None = None,
+    on_step: Callable[[str], None] = lambda text: None,
+) -> Run:
+    """Train ``model``, measure it and the baselines on the same split, refit it on everything, keep it.
+
+    Args:
+        interactions: the whole.
+        split: how the test part is held out, or the parts where they are given already; the kept model is
+            refitted on ``interactions`` either way.
+        baselines: names of models to stand beside it; the model itself is not measured twice.
+        refit: what is kept is trained on everything; False keeps the measured model.
+        on_step: told what happens now, in words.
+    Raises:
+        PipelineError: unknown names, bad hyper-parameters, an empty split, a leak; before training.
+    """
+    request = split or SplitRequest.for_task(task)
+    options = options or TrainingOptions()
+    chosen = models.recommender(model)(parameters, seed=seed)
+    others = [models.recommender(name)(seed=seed) for name in baselines if name != model]
+    parts = request if isinstance(request, Split) else request.apply(interactions, task, seed)
+    splits.audit(
+        parts.train, parts.test, same_nodes=task.recommend == task.to, by_time=parts.cutoff is not None
+    ).check()
+    directory.mkdir(parents=True, exist_ok=True)
+    measure = len(parts.test) > 0
+    if not measure and not (isinstance(request, SplitRequest) and request.kind == "none"):
+        raise InvalidInput(
+            "Split", [f"nothing was held out ({parts.description}); take a smaller count or another split"]
+        )
+
+    table = []
+    for one in [chosen, *others] if measure else [chosen]:
+        on_step(f"Training {one.info.name} on {len(parts.train):,} pairs")
+        started = time.perf_counter()
+        one.fit(parts.train, options=_options(options, directory, one.info.name))
+        trained = time.perf_counter() - started
+        if not measure:
+            table.append(Measured(one.info.name, {}, trained, 0.0, 0))
+            continue
+        on_step(f"Ranking all {interactions.n_items:,} items for the test users by {one.info.name}")
+        found = evaluate(one, parts.test, k=k, names=tuple(METRICS))
+        table.append(Measured(one.info.name, found.figures(), trained, found.seconds, len(found.users)))
+    if refit and measure:
+        on_step(f"Training {chosen.info.name} once more, on all {len(interactions):,} pairs")
+        chosen = models.recommender(model)(parameters, seed=seed)
+        chosen.fit(interactions, options=_options(options, directory, f"{model}-refit"))
+    chosen.save(directory / "model")
+    run = Run(
+        directory=directory,
+        task=task.to_mapping(),
+        model=model,
+        parameters=chosen.parameters.to_mapping(),
+        seed=seed,
+        split=parts.description,
+        cutoff=parts.cutoff,
+        refitted=refit and measure,
+        sizes={
+            "users": interactions.n_users,
+            "items": interactions.n_items,
+            "pairs": len(interactions),
+            "train": len(parts.train),
+            "test": len(parts.test),
+        },
+        table=table,
+        created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    run.write()
+    return run
+
+
+def gnn4j_version() -> str:
+    """The installed version; '0' from a source tree that was not installed."""
+    try:
+        return version("gnn4j")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _options(options: TrainingOptions, directory: Path, part: str) -> TrainingOptions:
+    return replace(options, directory=(options.directory or directory / "training") / part)

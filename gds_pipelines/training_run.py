@@ -1,0 +1,160 @@
+"""``gnn4j train`` from the graph on: project the task, read it, hand it to :mod:`gds_pipelines.run`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from gds_pipelines import datasets, models, projection
+from gds_pipelines.connection import Connection
+from gds_pipelines.errors import InvalidInput, UnknownName
+from gds_pipelines.interaction_reader import read_interactions
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.models.parameters import Parameters, parse_settings, read_parameters
+from gds_pipelines.run import SPLITS, Run, SplitRequest, execute
+from gds_pipelines.splits import Split
+from gds_pipelines.task import Task
+from gds_pipelines.training import TrainingOptions
+
+SHOWN = ("recall", "ndcg", "hit_rate", "mrr", "map", "coverage")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is trained on: a task with a name for its folder.
+
+    Args:
+        name: of the data set, or the stem of the task file.
+        task: the completed task.
+        split: as the data set has it, else None.
+    """
+
+    name: str
+    task: Task
+    split: Mapping[str, Any] | None = None
+
+
+def subject(named: str) -> Subject:
+    """A data set's own task, or a task file.
+
+    Raises:
+        UnknownName: neither a file nor a data set.
+        InvalidInput: a file with faults.
+    """
+    if Path(named).suffix or Path(named).exists():
+        return Subject(Path(named).stem, Task.read(named))
+    if named not in datasets.DATASETS:
+        raise UnknownName("task file or data set", named, datasets.names())
+    dataset = datasets.get(named)
+    return Subject(dataset.name, Task.from_mapping(dataset.task), dataset.split)
+
+
+def split_request(
+    subject: Subject, kind: str | None, count: int, share: float
+) -> SplitRequest | Sequence[str]:
+    """What the options ask for; without ``kind`` what the data set or the task calls for.
+
+    Returns:
+        A request, or the relationship types that hold the test pairs where the data set brings its own.
+    Raises:
+        UnknownName: no such split.
+    """
+    if kind is not None:
+        if kind not in SPLITS:
+            raise UnknownName("split", kind, SPLITS)
+        return SplitRequest(kind, count, share)
+    match dict(subject.split or {}):
+        case {"method": "leave_last", "n": n}:
+            return SplitRequest("leave-last", n)
+        case {"method": "random", "test": test}:
+            return SplitRequest("random", share=test)
+        case {"method": "given", "test": types}:
+            return tuple(types)
+    return SplitRequest.for_task(subject.task)
+
+
+def hyper_parameters(model: str, settings: Sequence[str], file: Path | None) -> Parameters:
+    """``--set`` over a TOML file over the defaults; all faults at once."""
+    given: dict[str, Any] = {}
+    if file is not None:
+        try:
+            given = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"Hyper-parameters in '{file}'", [f"cannot be read: {error}"]) from error
+    given |= parse_settings(settings)
+    return read_parameters(models.recommender(model).Parameters, given, f"Hyper-parameters of '{model}'")
+
+
+def train(
+    connection: Connection,
+    subject: Subject,
+    model: str,
+    directory: Path,
+    *,
+    parameters: Parameters | None = None,
+    split: SplitRequest | Sequence[str],
+    baselines: Sequence[str] = models.BASELINES,
+    refit: bool = True,
+    seed: int = 1,
+    options: TrainingOptions | None = None,
+    on_step: Callable[[str], None] = lambda text: None,
+) -> Run:
+    """Project, read, train, measure, keep; the projection is dropped at the end. See ``run.execute``."""
+    on_step(f"Projecting {subject.name} with GDS")
+    interactions = read(connection, subject.task)
+    if not isinstance(split, SplitRequest):
+        on_step(f"Reading the test part ({', '.join(split)})")
+        split = _given(connection, subject.task, interactions, split)
+    return execute(
+        interactions,
+        subject.task,
+        model,
+        directory,
+        parameters=parameters,
+        split=split,
+        baselines=baselines,
+        refit=refit,
+        seed=seed,
+        options=options,
+        on_step=on_step,
+    )
+
+
+def read(connection: Connection, task: Task) -> Interactions:
+    """The task's interactions, by a projection that lives as long as it is read."""
+    with projection.projected(connection, task) as graph_name:
+        return read_interactions(connection, graph_name, task)
+
+
+def table(run: Run) -> Table:
+    """The figures of a run, the model first, the best of each column in bold."""
+    shown = Table(title=f"{run.split}; all {run.sizes['items']:,} items ranked, training items out")
+    shown.add_column("model")
+    columns = [f"{name}@{k}" for name in SHOWN for k in (10, 20) if f"{name}@{k}" in run.figures()]
+    for column in columns:
+        shown.add_column(column, justify="right")
+    shown.add_column("train s", justify="right")
+    best = {column: max(row.figures[column] for row in run.table) for column in columns}
+    for row in run.table:
+        figures = [
+            f"[bold]{row.figures[column]:.4f}[/]"
+            if row.figures[column] == best[column]
+            else f"{row.figures[column]:.4f}"
+            for column in columns
+        ]
+        shown.add_row(row.name, *figures, f"{row.train_seconds:.1f}")
+    return shown
+
+
+def _given(connection: Connection, task: Task, whole: Interactions, types: Sequence[str]) -> Split:
+    """The test part that stands in relationships of its own; all of ``whole`` is train."""
+    held_out = Task.from_mapping(task.to_mapping() | {"via": dict.fromkeys(types, 1.0), "seen": list(types)})
+    test = read(connection, held_out)
+    nothing = whole.keep(np.zeros(len(whole), bool))
+    return Split(whole, nothing, test, f"test part given by {', '.join(types)}")

@@ -1,0 +1,104 @@
+"""A training run: what it measures, keeps and refuses, without a database."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gds_pipelines.errors import InvalidInput, PipelineError
+from gds_pipelines.evaluation import evaluate
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.models import recommender
+from gds_pipelines.run import Run, SplitRequest, execute
+from gds_pipelines.splits import Leak, Split
+from gds_pipelines.task import Task
+from gds_pipelines.training import TrainingOptions
+
+QUIET = TrainingOptions(tensorboard=False)
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return Task.from_mapping(
+        {
+            "recommend": "Item",
+            "to": "User",
+            "key": {"User": "id", "Item": "id"},
+            "via": {"BUY": 1.0},
+            "timeProperty": "at",
+            "horizon": "P1D",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def interactions() -> Interactions:
+    """80 users of two tastes, 40 items; the last day of ten is the test part."""
+    rng = np.random.default_rng(3)
+    users = np.repeat(np.arange(80), 12)
+    items = (users % 2) * 20 + rng.integers(0, 20, len(users))
+    times = rng.integers(0, 10 * 86_400_000, len(users))
+    return Interactions.from_events(users, items, 1.0, times, item_keys=np.arange(40))
+
+
+def test_measures_the_model_and_the_baselines_on_one_split_and_refits_on_everything(
+    task, interactions, tmp_path
+):
+    run = execute(interactions, task, "itemknn", tmp_path, baselines=("popularity",), options=QUIET)
+    assert [row.name for row in run.table] == ["itemknn", "popularity"]
+    assert run.table[0].figures["recall@20"] > run.table[1].figures["recall@20"]
+    assert run.refitted
+    assert run.sizes["train"] + run.sizes["test"] == len(interactions)
+    assert len(run.recommender().train) == len(interactions)
+    assert run.cutoff is not None
+    assert run.sizes["train"] == int((interactions.times < run.cutoff).sum())
+
+
+def test_the_figures_are_those_of_the_evaluation_called_by_hand(task, interactions, tmp_path):
+    split = SplitRequest("leave-last", 2)
+    run = execute(
+        interactions, task, "popularity", tmp_path, split=split, baselines=(), refit=False, options=QUIET
+    )
+    parts = split.apply(interactions, task, 0)
+    model = recommender("popularity")().fit(parts.train)
+    by_hand = evaluate(model, parts.test).figures()
+    assert run.figures() == pytest.approx(by_hand)
+    assert {(row["metric"], row["k"]) for row in run.manifest_metrics()} == {
+        (name.split("@")[0], int(name.split("@")[1])) for name in by_hand
+    }
+
+
+def test_a_run_is_read_back_as_it_was_written(task, interactions, tmp_path):
+    run = execute(interactions, task, "popularity", tmp_path, baselines=(), options=QUIET)
+    assert Run.read(tmp_path) == run
+
+
+def test_no_split_trains_on_everything_and_measures_nothing(task, interactions, tmp_path):
+    run = execute(interactions, task, "popularity", tmp_path, split=SplitRequest("none"), options=QUIET)
+    assert run.figures() == {}
+    assert not run.refitted
+    assert len(run.recommender().train) == len(interactions)
+
+
+def test_a_given_test_part_that_stands_in_train_is_refused_before_training(task, interactions, tmp_path):
+    nothing = interactions.keep(np.zeros(len(interactions), bool))
+    leaking = Split(interactions, nothing, interactions, "given")
+    with pytest.raises(Leak, match="also stand in train"):
+        execute(interactions, task, "popularity", tmp_path / "run", split=leaking, options=QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_refuses_an_unknown_split_and_a_task_without_horizon(task, interactions, tmp_path):
+    with pytest.raises(InvalidInput, match="expected one of time, leave-last, random, none"):
+        execute(interactions, task, "popularity", tmp_path, split=SplitRequest("daily"), options=QUIET)
+    endless = Task.from_mapping(task.to_mapping() | {"horizon": None})
+    with pytest.raises(InvalidInput, match="no `horizon`"):
+        execute(interactions, endless, "popularity", tmp_path, split=SplitRequest("time"), options=QUIET)
+
+
+@pytest.mark.parametrize("content", [None, "{", json.dumps({"format": 1}), json.dumps({"format": 7})])
+def test_a_folder_without_a_finished_run_is_refused_in_words(content, tmp_path):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(PipelineError, match=r"No finished run|another format"):
+        Run.read(tmp_path)
