@@ -58,7 +58,9 @@ class EmbeddedServer:
     ) -> Status:
         """Installs what is missing or outdated and starts; a server that runs already is left as it is."""
         with self.home.locked(LOCK):
-            if process.find_running(self.home) is None:
+            # A package away from its clone can still start what was installed from it.
+            known = Sources.beside() is not None or not installed(self.home).plugin_jar
+            if known and process.find_running(self.home) is None:
                 self._install(report, None)
             return process.start(
                 self.home,

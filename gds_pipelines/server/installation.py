@@ -42,15 +42,22 @@ class Sources:
     cypher: Path
 
     @classmethod
-    def find(cls) -> "Sources":
-        """Beside this package, or in the current directory.
-
-        Raises:
-            PipelineError: if neither is a clone.
-        """
+    def beside(cls) -> "Sources | None":
+        """Those beside this package or in the current directory; None when neither is a clone."""
         for root in (Path(__file__).resolve().parents[2], Path.cwd()):
             if (root / "cypher" / "server" / "pom.xml").is_file():
                 return cls(root / "cypher")
+        return None
+
+    @classmethod
+    def find(cls) -> "Sources":
+        """As :meth:`beside`.
+
+        Raises:
+            PipelineError: if there are none.
+        """
+        if sources := cls.beside():
+            return sources
         raise PipelineError(
             "The server is assembled from a clone of the gnn4j repository, and this is not one: no "
             f"cypher/server/pom.xml beside the package or in '{Path.cwd()}'. Run the command in a clone, "

@@ -256,6 +256,26 @@ def test_a_foreign_process_with_the_recorded_number_is_not_our_server(tmp_path):
     assert not (home.run / "server.json").exists()
 
 
+def test_a_server_that_runs_an_older_plugin_than_the_installed_one_says_so(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    home.create()
+    home.stamp.write_text(json.dumps({"neo4j": "1", "plugin_sha256": "new", "plugin_jar": "x.jar"}))
+    monkeypatch.setattr(process, "_is_server", lambda pid, home: pid == os.getpid())
+    for sha256, needed in (("old", True), ("new", False)):
+        state = {"pid": os.getpid(), "bolt": 1, "http": 2, "plugin_sha256": sha256, "log_offset": 0}
+        (home.run / "server.json").write_text(json.dumps(state))
+        assert process.status(home).restartNeeded is needed
+        assert process.status(home).state == "starting"  # nobody listens there yet
+
+
+def test_a_package_away_from_its_clone_says_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(installation, "__file__", str(tmp_path / "a" / "b" / "c.py"))
+    monkeypatch.chdir(tmp_path)
+    assert installation.Sources.beside() is None
+    with pytest.raises(PipelineError, match="assembled from a clone of the gnn4j repository"):
+        installation.Sources.find()
+
+
 def test_the_end_of_a_log_begins_where_the_start_began(tmp_path):
     log = tmp_path / "neo4j.log"
     assert process.log_tail(log) == []
