@@ -1,17 +1,20 @@
 """A model that answers, put into the registry with vectors of the test's choosing.
 
 ``deploy`` would compute them; here they are given, so that a test knows what every score must be.
+The user side is the golden's ``model.onnx``: two dimensions, exponent 1/2.
 """
 
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.artefact import Artefact
-from model_export.item_propagation import build
+from model_export.artefact import Artefact, assemble
+from model_export.manifest import parse_canonical
+from model_export.vectors import encode, of_one_type
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "item_propagation"
 TASK = {
     "recommend": "Item",
     "to": "User",
@@ -21,42 +24,36 @@ TASK = {
 }
 
 
-@cache
-def _artefact(keys: tuple, vectors: bytes, dimension: int, options: tuple) -> Artefact:
-    e, c = np.frombuffer(vectors, np.float32).reshape(2, len(keys), dimension)
-    settings = dict(options)
-    return build(
-        model="lightgcn",
-        item_label=settings["task"]["recommend"] if "task" in settings else "Item",
-        keys=np.array(keys),
-        layers=2,
-        exponent=settings.get("exponent", 0.5),
-        schema={"nodes": {"Item": {"key": "id", "properties": []}}, "relations": []},
-        task=TASK,
-        gnn4j_version="0.1.0",
-        e=e,
-        c=c,
-        similarity=settings.get("similarity", "dot"),
-        history=settings.get("history", 500),
-        created_at="2026-11-21T10:00:00Z",
-    )
+def artefact(keys: list[int], e: NDArray, c: NDArray, history: int = 500, **changes: Any) -> Artefact:
+    """Finished vectors [N, 2] in an artefact; ``changes`` replace keys of the manifest."""
+    manifest = parse_canonical((GOLDEN / "manifest.json").read_bytes())
+    manifest["task"] = TASK
+    manifest["schema"] = {
+        "nodes": {label: {"key": "id", "properties": []} for label in ("Item", "User")},
+        "relations": [],
+    }
+    manifest["propagation"] = {"layers": 2, "vectors": "final", "exponent": 0.5, "history": history}
+    vectors = encode(of_one_type("Item", np.array(keys), e.astype(np.float32), c.astype(np.float32)))
+    model = (GOLDEN / "model.onnx").read_bytes()
+    return assemble({**manifest, **changes}, {"model.onnx": model, "vectors.arrow": vectors})
 
 
-def serve(server: Any, name: str, keys: list[int], e: NDArray, c: NDArray, **options: Any) -> Artefact:
-    """Loads the artefact as a new version of ``name``, writes e and c on the items, points the alias.
+def serve(server: Any, name: str, keys: list[int], e: NDArray, c: NDArray, **options: Any) -> str:
+    """Loads it as a new version of ``name``, writes e and c on the items, points the alias.
 
     Args:
         keys: [N] – ``Item.id``.
-        e, c: [N, D] float32 – what is scored against, what a user's vector is the sum of.
-        options: ``exponent``, ``similarity``, ``history`` of the manifest.
+        e, c: [N, 2] – what is scored against, and what a user's vector is the sum of.
+        options: of :func:`artefact`.
+    Returns:
+        The property that holds e; that of c has ``_c`` behind it.
     """
-    vectors = np.stack([e, c]).astype(np.float32)
-    artefact = _artefact(tuple(keys), vectors.tobytes(), e.shape[1], tuple(sorted(options.items())))
-    record = server.execute(
-        "CALL gnn.model.load($name, $core) YIELD version RETURN version", name=name, core=artefact.core_zip()
-    )[0]
-    version = record["version"]
-    for file, index, piece in artefact.pieces():
+    made = artefact(keys, e, c, **options)
+    loaded = server.execute(
+        "CALL gnn.model.load($name, $core) YIELD version RETURN version", name=name, core=made.core_zip()
+    )
+    version = loaded[0]["version"]
+    for file, index, piece in made.pieces():
         server.execute(
             "CALL gnn.model.addPart($name, $version, $file, $index, $bytes) YIELD state FINISH",
             name=name,
@@ -65,15 +62,16 @@ def serve(server: Any, name: str, keys: list[int], e: NDArray, c: NDArray, **opt
             index=index,
             bytes=bytes(piece),
         )
-    write_vectors(server, f"gnn_{name}_v{version}", keys, e)
-    write_vectors(server, f"gnn_{name}_v{version}_c", keys, c)
+    embedding = f"gnn_{name}_v{version}"
+    write_vectors(server, embedding, keys, e)
+    write_vectors(server, f"{embedding}_c", keys, c)
     server.execute(
         "MATCH (m:GnnModel {name: $name, version: $version}) SET m.state = 'ready'",
         name=name,
         version=version,
     )
     server.execute("CALL gnn.model.alias($name, $name) YIELD version FINISH", name=name)
-    return artefact
+    return embedding
 
 
 def write_vectors(server: Any, name: str, keys: list[int], vectors: NDArray) -> None:
