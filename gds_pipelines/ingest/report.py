@@ -152,8 +152,8 @@ class IngestReport:
             )
             for one in self.nodes
         ]
-        names = ("label", "nodes", "with a row", "repeated", "replaced", "created", "there already")
-        return _table(names, rows, kept=("label", "nodes", "created"))
+        names = ("label", "found", "with a row", "repeated", "replaced", "created", "there already")
+        return _table(names, rows, kept=("label", "found", "created"))
 
     def _relationships(self) -> RichTable:
         shown, rest = self.relationships, []
@@ -164,7 +164,8 @@ class IngestReport:
             span = f"{_day(one.earliest)}\n{_day(one.latest)}" if one.earliest is not None else ""
             written = (one.created, one.existing, one.updated) if self.written else (None, None, None)
             ends = f"{one.source} → {one.target}"
-            rows.append((one.type, ends, one.found, one.duplicates, one.without_time, span, *written))
+            untimed = one.without_time or ""
+            rows.append((one.type, ends, one.found, one.duplicates, untimed, span, *written))
         if rest:
             fields = ("found", "duplicates", "without_time", "created", "existing", "updated")
             sums = [sum(getattr(one, name) for one in rest) for name in fields]
@@ -174,7 +175,7 @@ class IngestReport:
         names = (
             "type",
             "ends",
-            "relationships",
+            "found",
             "duplicates",
             "without time",
             "first, last",
@@ -182,7 +183,7 @@ class IngestReport:
             "there already",
             "updated",
         )
-        return _table(names, rows, kept=("type", "ends", "relationships", "created"))
+        return _table(names, rows, kept=("type", "ends", "found", "created"))
 
 
 _TEXT_COLUMNS = ("file", "label", "type", "ends", "first, last", "why, and what is missing")
@@ -198,7 +199,9 @@ def _table(
     ]
     for at in chosen:
         text = names[at] in _TEXT_COLUMNS
-        table.add_column(names[at], justify="left" if text else "right", overflow="fold")
+        table.add_column(
+            names[at], justify="left" if text else "right", overflow="fold", no_wrap=names[at] == "ends"
+        )
     for row in rows:
         table.add_row(*(escape(_shown(row[at])) for at in chosen))
     return table
