@@ -160,6 +160,10 @@ def database(server: Server) -> Server:
     return server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write what was found into the golden files")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever uses the server carries its mark, so that ``-m 'not server'`` leaves no one behind."""
     for item in items:
