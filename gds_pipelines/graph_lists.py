@@ -62,6 +62,9 @@ def read_lists(
         InvalidInput: for names the projection does not have, all at once, and for nodes of two types.
         PipelineError: where there is no GDS, or no such projection.
     """
+    if task := config.get("task"):
+        labels = list(dict.fromkeys((task["recommend"], task["to"], *task.get("alsoLabels", ()))))
+        config = {"nodeLabels": labels, "labelPriority": labels, **config}
     info = _info(session, graph_name)
     schema = info["schema"]
     labels = _wanted(config, "nodeLabels", schema["nodes"])

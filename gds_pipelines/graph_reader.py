@@ -58,6 +58,7 @@ def read_graph(
     node_properties: Sequence[str] | None = None,
     relationship_properties: Sequence[str] | None = None,
     label_priority: Sequence[str] = (),
+    task: Mapping[str, Any] | None = None,
     batch_size: int | None = None,
     concurrency: int | None = None,
     into: Path | None = None,
@@ -76,6 +77,7 @@ def read_graph(
         node_properties: None means all, [] none.
         relationship_properties: None means all, [] none.
         label_priority: the type of a node with several labels is the first of these.
+        task: a task as Cypher takes it (``Task.to_map()``): its labels are the node types, the first wins.
         batch_size: rows a record; None makes records of 2 MB.
         concurrency: threads that make records on the server, 1 to 4; None means half its cores.
         into: an empty directory for memory-mapped arrays, for graphs larger than memory;
@@ -100,11 +102,12 @@ def read_graph(
         "nodeProperties": node_properties,
         "relationshipProperties": relationship_properties,
         "labelPriority": list(label_priority) or None,
+        "task": task,
         "batchSize": batch_size,
         "concurrency": concurrency,
     }
     config = {
-        key: value if isinstance(value, str | int) else list(value)
+        key: value if isinstance(value, str | int | Mapping) else list(value)
         for key, value in config.items()
         if value is not None
     }

@@ -161,7 +161,7 @@ def database(server: Server) -> Server:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write what was found into the golden files")
+    parser.addoption("--update-golden", action="store_true", help="write what was found as golden files")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

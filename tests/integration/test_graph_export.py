@@ -312,3 +312,17 @@ def test_four_clients_at_once_get_the_same(server, large):
     assert len(results) == 4
     for targets in results:
         np.testing.assert_array_equal(targets, results[0])
+
+
+def test_the_labels_of_a_task_are_the_types_and_the_first_wins(shop, without_plugin, monkeypatch):
+    task = {"recommend": "Extra", "to": "User", "key": {"Extra": "id", "User": "id"}, "via": {"KNOWS": 1}}
+    with pytest.warns(MissingPlugin):
+        slow = read_graph(shop, "shop", task=task)
+    monkeypatch.undo()
+    for graph in (slow, read_graph(shop, "shop", task=task)):
+        assert [(name, len(table)) for name, table in graph.nodes.items()] == [("Extra", 1), ("User", 2)]
+        assert graph.relation("Extra", "KNOWS", "User").targets.tolist() == [0]
+    with pytest.raises(
+        ClientError, match=r"`labelPriority` and `task` exclude each other.*Unknown configuration key"
+    ):
+        read_graph(shop, "shop", task=task | {"recomend": "X"}, label_priority=["User"])

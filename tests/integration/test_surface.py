@@ -1,6 +1,7 @@
 """Every name a user can see in Cypher, against `tests/golden/procedures.json`.
 
-After a wanted change: ``pytest tests/integration/test_surface.py --update-golden``, and look at the difference.
+After a wanted change run ``pytest tests/integration/test_surface.py --update-golden``, and look at the
+difference.
 """
 
 import json

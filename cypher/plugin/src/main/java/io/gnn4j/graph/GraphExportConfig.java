@@ -2,8 +2,10 @@
 package io.gnn4j.graph;
 
 import io.gnn4j.config.ConfigMap;
+import io.gnn4j.task.Task;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * What to export.
@@ -25,17 +27,31 @@ public record GraphExportConfig(
 
     public static GraphExportConfig parse(Map<String, Object> raw) {
         var map = ConfigMap.of(raw);
+        var taskLabels = taskLabels(map);
+        if (map.has("labelPriority") && !taskLabels.isEmpty()) {
+            map.fault("`labelPriority` and `task` exclude each other: the labels of a task decide in their own order.");
+        }
         var config = new GraphExportConfig(
             map.getChoice("layout", CSR, List.of(CSR, COO)),
-            names(map.getStrings("nodeLabels", EVERYTHING)),
+            names(map.getStrings("nodeLabels", taskLabels.isEmpty() ? EVERYTHING : taskLabels)),
             names(map.getStrings("relationshipTypes", EVERYTHING)),
             properties(map.getStrings("nodeProperties", EVERYTHING)),
             properties(map.getStrings("relationshipProperties", EVERYTHING)),
-            map.getStrings("labelPriority", List.of()),
+            map.getStrings("labelPriority", taskLabels),
             map.getInt("batchSize", 0, 0, MOST_ROWS),
             map.getInt("concurrency", defaultConcurrency(), 1, MOST_THREADS));
         map.check();
         return config;
+    }
+
+    /** The labels of {@code task}: recommended, receiving, further ones. A node's type is the first that it carries. */
+    private static List<String> taskLabels(ConfigMap map) {
+        if (!map.has("task")) {
+            return List.of();
+        }
+        var task = Task.read(map.getMap("task"));
+        return Stream.concat(Stream.of(task.recommend(), task.to()), task.alsoLabels().stream())
+            .filter(label -> !label.isEmpty()).distinct().toList();
     }
 
     /** Half the cores, at least 1 and at most 4. */

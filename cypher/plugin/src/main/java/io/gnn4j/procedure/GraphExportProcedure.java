@@ -29,6 +29,7 @@ public class GraphExportProcedure {
                 + " nodeLabels = ['*'] :: LIST<STRING>, relationshipTypes = ['*'] :: LIST<STRING>,"
                 + " nodeProperties = ['*'] :: LIST<STRING>, relationshipProperties = ['*'] :: LIST<STRING>,"
                 + " labelPriority = [] :: LIST<STRING> (the type of a node with several labels is the first of these),"
+                + " task = null :: MAP (a task: its labels are the nodeLabels and decide in their order),"
                 + " batchSize = 0 :: INTEGER (rows a record; 0 makes records of 2 MB),"
                 + " concurrency = half the cores :: INTEGER (1 to 4) }")
             Map<String, Object> configuration) {
