@@ -103,7 +103,7 @@ public final class ModelRemoval {
             var labels = own.read(tx -> labels(tx, name, version));
             var touched = 0L;
             for (var label : labels) {
-                touched += clear(own, label, property);
+                touched += clear(own, own.read(tx -> nodes(tx, label, property)), property);
             }
             var sha256 = own.write(tx -> delete(tx, name, version));
             if (sha256 != null && own.read(tx ->
@@ -131,8 +131,8 @@ public final class ModelRemoval {
         }
     }
 
-    private static long clear(OwnTransactions own, String label, String property) {
-        var ids = own.read(tx -> nodes(tx, label, property));
+    /** @return how many nodes were asked for */
+    static long clear(OwnTransactions own, long[] ids, String property) {
         for (int from = 0; from < ids.length; from += BATCH) {
             var batch = Arrays.copyOfRange(ids, from, Math.min(ids.length, from + BATCH));
             own.write(tx -> {
@@ -151,7 +151,8 @@ public final class ModelRemoval {
         return ids.length;
     }
 
-    private static long[] nodes(Transaction tx, String label, String property) {
+    /** The nodes of a label that carry vectors under a property. */
+    static long[] nodes(Transaction tx, String label, String property) {
         try (var found = tx.findNodes(Label.label(label))) {
             return found.stream().filter(node -> node.hasProperty(property) || node.hasProperty(property + "_c"))
                 .mapToLong(NodeIds::id).toArray();

@@ -9,7 +9,9 @@ import io.gnn4j.inference.UserEncoder;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.neo4j.graphdb.Node;
@@ -28,6 +30,8 @@ public final class Models implements AutoCloseable {
     private final ModelStore store = new ModelStore();
     private final ModelLeases leases = new ModelLeases();
     private final EncoderCache encoders;
+    /** Versions whose vectors are being written. */
+    private final Set<ModelLeases.Key> writing = ConcurrentHashMap.newKeySet();
 
     private final ModelLoader loader;
     private final ModelRemoval removal;
@@ -104,7 +108,17 @@ public final class Models implements AutoCloseable {
         return encoders;
     }
 
-    private ServedModel byReference(Transaction tx, String reference) {
+    /** @return false when another call is at it */
+    boolean beginWriting(ModelLeases.Key key) {
+        return writing.add(key);
+    }
+
+    void endWriting(ModelLeases.Key key) {
+        writing.remove(key);
+    }
+
+    /** {@link #resolve} of an alias or version in any state. */
+    ServedModel byReference(Transaction tx, String reference) {
         var match = REFERENCE.matcher(reference);
         if (!match.matches()) {
             throw new IllegalArgumentException("A model is an alias ('shop') or a version ('shop:3'), but '"

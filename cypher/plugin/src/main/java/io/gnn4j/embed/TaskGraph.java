@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.embed;
+
+import io.gnn4j.config.Suggestion;
+import io.gnn4j.graph.Csr;
+import io.gnn4j.graph.ProjectedGraph;
+import io.gnn4j.graph.Relation;
+import io.gnn4j.graph.TypedGraph;
+import io.gnn4j.task.Behaviour;
+import io.gnn4j.task.Task;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+
+/** The user-item pairs of a task in a projection that has each behaviour as a relationship type of its own. */
+public final class TaskGraph {
+    private final TypedGraph graph;
+    private final Task task;
+    private final List<Source> sources;
+
+    /** @param reversed whether the rows of the relation are items */
+    private record Source(Relation relation, double weight, boolean reversed) {}
+
+    private TaskGraph(TypedGraph graph, Task task, List<Source> sources) {
+        this.graph = graph;
+        this.task = task;
+        this.sources = sources;
+    }
+
+    /**
+     * @throws IllegalArgumentException when the projection lacks a label or a type of the task, all of them named
+     */
+    public static TaskGraph of(ProjectedGraph projection, Task task, Runnable guard) {
+        var wanted = new LinkedHashSet<>(List.of(task.recommend(), task.to()));
+        var missing = new ArrayList<String>();
+        for (var label : wanted) {
+            if (!projection.labels().contains(label)) {
+                missing.add("the label '" + label + "'" + Suggestion.sentence(label, projection.labels()));
+            }
+        }
+        for (var type : task.via().keySet()) {
+            if (!projection.relationshipTypes().contains(type)) {
+                missing.add("the relationship type '" + type + "'" + Suggestion.sentence(type, projection.relationshipTypes()));
+            }
+        }
+        if (!missing.isEmpty()) {
+            throw new IllegalArgumentException("Graph `" + projection.name() + "` lacks " + String.join(", ", missing)
+                + ", which the task of the model reads. It has the labels " + projection.labels() + " and the types "
+                + projection.relationshipTypes() + ". Project again with gds.graph.project('" + projection.name() + "', "
+                + quoted(wanted) + ", " + quoted(task.via().keySet()) + ").");
+        }
+        var graph = projection.typed(List.copyOf(wanted), List.of(), guard);
+        var relations = graph.relations(List.copyOf(task.via().keySet()), guard);
+        var sources = new ArrayList<Source>();
+        for (var behaviour : task.via().values()) {
+            sources.addAll(sources(task, behaviour, relations));
+        }
+        return new TaskGraph(graph, task, sources);
+    }
+
+    /** A projection may hold a behaviour as it is stored, turned round, or both (undirected): a pair counts once anyway. */
+    private static List<Source> sources(Task task, Behaviour behaviour, List<Relation> relations) {
+        var found = new ArrayList<Source>();
+        var fromUsers = new Relation(task.to(), behaviour.name(), task.recommend());
+        var fromItems = new Relation(task.recommend(), behaviour.name(), task.to());
+        if (relations.contains(fromUsers)) {
+            found.add(new Source(fromUsers, behaviour.weight(), false));
+        }
+        // Among items alone both names are one relation, and a pair joins both of its ends.
+        if (relations.contains(fromItems)) {
+            found.add(new Source(fromItems, behaviour.weight(), true));
+        }
+        return found;
+    }
+
+    private static String quoted(Iterable<String> names) {
+        var texts = new ArrayList<String>();
+        names.forEach(name -> texts.add("'" + name.replace("'", "\\'") + "'"));
+        return "[" + String.join(", ", texts) + "]";
+    }
+
+    public TypedGraph graph() {
+        return graph;
+    }
+
+    public int items() {
+        return graph.nodeCount(task.recommend());
+    }
+
+    /** Nodes that receive, 0 where these are the items themselves. */
+    public int users() {
+        return isOneSided() ? 0 : graph.nodeCount(task.to());
+    }
+
+    /** Whether items are recommended to items. */
+    public boolean isOneSided() {
+        return task.recommend().equals(task.to());
+    }
+
+    /** Relationships, parallel ones included. */
+    public long relationships(Runnable guard) {
+        return sources.stream().mapToLong(source -> graph.relationshipCount(source.relation(), guard)).sum();
+    }
+
+    /** The pairs, one row for each user (or item, where there are only items). */
+    public ReducedGraph pairs(Runnable guard) {
+        var rows = graph.nodeCount(task.to());
+        var neighbours = new ReducedGraph.Neighbours[sources.size()];
+        var weights = new double[sources.size()];
+        for (int s = 0; s < neighbours.length; s++) {
+            var source = sources.get(s);
+            weights[s] = source.weight();
+            neighbours[s] = source.reversed()
+                ? reversed(graph.csr(source.relation(), List.of(), guard).reversed(rows, guard))
+                : forward(source.relation(), guard);
+        }
+        return ReducedGraph.unite(rows, neighbours, weights, guard);
+    }
+
+    private ReducedGraph.Neighbours forward(Relation relation, Runnable guard) {
+        var degrees = graph.degrees(relation, guard);
+        var reader = graph.neighbours(relation, List.of());
+        return (row, into, at) -> {
+            if (into == null || degrees[row] == 0) {
+                return degrees[row];
+            }
+            var count = reader.read(row);
+            System.arraycopy(reader.targets(), 0, into, at, count);
+            return count;
+        };
+    }
+
+    private static ReducedGraph.Neighbours reversed(Csr csr) {
+        return (row, into, at) -> {
+            if (into != null) {
+                System.arraycopy(csr.targets(), (int) csr.offsets()[row], into, at, csr.degree(row));
+            }
+            return csr.degree(row);
+        };
+    }
+
+    /** Bytes of building {@link #pairs} and of holding them from both sides. */
+    public long bytes(Runnable guard) {
+        var entries = relationships(guard);
+        var turned = sources.stream().filter(Source::reversed).mapToLong(source -> 2 * graph.csrBytes(source.relation(), 0, guard)).max();
+        return ReducedGraph.bytes(graph.nodeCount(task.to()), entries) + ReducedGraph.bytes(items(), entries) + turned.orElse(0);
+    }
+}

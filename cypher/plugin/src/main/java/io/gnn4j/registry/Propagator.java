@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.registry;
+
+import io.gnn4j.artefact.Manifest;
+import io.gnn4j.embed.ItemPropagation;
+import io.gnn4j.embed.KeyIndex;
+import io.gnn4j.embed.TaskGraph;
+import io.gnn4j.embed.VectorJoin;
+import io.gnn4j.graph.LiveGraph;
+import io.gnn4j.graph.ProjectedGraph;
+import io.gnn4j.inference.UserEncoder;
+import io.gnn4j.recommend.Interactions;
+import io.gnn4j.recommend.Parallel;
+import io.gnn4j.recommend.QueryEncoder;
+import io.gnn4j.recommend.VectorRows;
+import io.gnn4j.task.Task;
+import io.gnn4j.writeback.OwnTransactions;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import org.neo4j.graphdb.Label;
+import org.neo4j.graphdb.Node;
+import org.neo4j.graphdb.NotFoundException;
+import org.neo4j.graphdb.Transaction;
+
+/**
+ * Gives a version its vectors: joins base vectors to nodes by key, propagates them over a projection, writes e and c to
+ * items and query vectors to users, builds the vector index, and then, in one transaction, makes the version ready.
+ *
+ * <p>Everything before that last transaction is invisible to queries and may be done again: after a crash the next call
+ * writes the same values once more. A version that is ready already is brought up to date in place.
+ */
+public final class Propagator {
+    private static final int ITEMS_A_BATCH = 2_000;
+    private static final int USERS_A_BATCH = 1_000;
+    private static final int MAX_DEGREE = 10_000;
+
+    private final Models models;
+    private final UUID database;
+    private final OwnTransactions own;
+    private final Parallel threads;
+    private final Runnable guard;
+    private final Consumer<String> progress;
+
+    /** Columns of the procedure. */
+    public record Outcome(
+        ServedModel model, int items, int users, long unmatchedVectors, long unmatchedNodes, Written written,
+        long preProcessingMillis, long computeMillis, long writeMillis, long indexMillis, Map<String, Object> configuration) {}
+
+    /** @param missing nodes that were gone, {@code changed} those that had another label or key */
+    public record Written(long properties, long missing, long changed, long batches) {
+        Written plus(Written other) {
+            return new Written(properties + other.properties, missing + other.missing, changed + other.changed,
+                batches + other.batches);
+        }
+    }
+
+    /** What a call will take. @param parts bytes by what they are for */
+    public record Estimate(long nodes, long relationships, Map<String, Object> parts) {
+        public long bytes() {
+            return parts.values().stream().mapToLong(Long.class::cast).sum();
+        }
+    }
+
+    /**
+     * @param own ends when the work has to end, on whichever thread
+     * @param threads whose guard throws when the caller's transaction was terminated
+     * @param progress told in words how far it is
+     */
+    public Propagator(Models models, UUID database, OwnTransactions own, Parallel threads, Consumer<String> progress) {
+        this.models = models;
+        this.database = database;
+        this.own = own;
+        this.threads = threads;
+        this.guard = threads.guard();
+        this.progress = progress;
+    }
+
+    /** @throws IllegalStateException when the version lacks parts or is being removed */
+    public ServedModel find(PropagateConfig config) {
+        return own.read(tx -> {
+            var served = config.version() == null ? models.byReference(tx, config.model())
+                : models.byReference(tx, config.model() + ":" + config.version());
+            if (!Manifest.ITEM_PROPAGATION.equals(served.contract())) {
+                throw new IllegalArgumentException("Model '" + served.reference() + "' follows " + served.contract()
+                    + "; only " + Manifest.ITEM_PROPAGATION + " is propagated.");
+            }
+            if (served.state() == ModelState.LOADING) {
+                var missing = models.loader().list(tx).stream()
+                    .filter(info -> info.name().equals(served.name()) && info.version() == served.version())
+                    .flatMap(info -> info.partsMissing().stream()).limit(5)
+                    .map(piece -> piece.get("file") + " piece " + piece.get("index")).toList();
+                throw new IllegalStateException("Model '" + served.reference() + "' lacks parts: " + String.join(", ", missing)
+                    + ". Send them with gnn.model.addPart; `gnn4j deploy` does.");
+            }
+            if (served.state() == ModelState.RETIRED) {
+                throw new IllegalStateException("Model '" + served.reference() + "' is being removed. Load its artefact again.");
+            }
+            return served;
+        });
+    }
+
+    public static Estimate estimate(ServedModel model, TaskGraph graph, Runnable guard) {
+        var items = (long) graph.items();
+        var users = (long) graph.users();
+        var dimension = model.dimension();
+        var parts = new LinkedHashMap<String, Object>();
+        parts.put("pairs", graph.bytes(guard));
+        parts.put("keys", KeyIndex.bytes(items));
+        parts.put("vectors", ItemPropagation.bytes(items, graph.isOneSided() ? items : users, dimension));
+        parts.put("contextsById", VectorRows.bytes(items, 0));
+        parts.put("largestPiece", Manifest.MAX_PIECE_BYTES + (2L * 65_536 * (4L * dimension + 64)));
+        return new Estimate(items + users, graph.relationships(guard), parts);
+    }
+
+    public Outcome run(ServedModel model, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
+        var key = new ModelLeases.Key(database, model.name(), model.version());
+        if (!models.leases().hold(key)) {
+            throw new IllegalStateException("Model '" + model.reference() + "' is being removed. Load its artefact again.");
+        }
+        try {
+            if (!models.beginWriting(key)) {
+                throw new IllegalStateException("Another call is writing the vectors of model '" + model.reference()
+                    + "'. Wait for it, or end it with TERMINATE TRANSACTION.");
+            }
+            try {
+                return write(model, projection, graph, task, config);
+            } finally {
+                models.endWriting(key);
+            }
+        } finally {
+            models.leases().release(key);
+        }
+    }
+
+    private Outcome write(ServedModel model, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
+        var clock = new Clock();
+        var items = graph.items();
+        progress.accept("joining " + items + " nodes with their vectors by key");
+        var keys = keys(graph, task, model);
+        var settings = model.propagation();
+        var join = VectorJoin.read(
+            new PieceStream(models.store(), own, model.name(), model.version(), model.manifest().part(Manifest.VECTORS_FILE)),
+            task.recommend(), KeyIndex.of(keys), items, model.dimension(), settings.finished(), guard);
+        var preProcessing = clock.lap();
+
+        ItemPropagation.Result result;
+        if (settings.finished()) {
+            result = new ItemPropagation.Result(join.vectors(), join.contexts());
+        } else {
+            progress.accept("propagating over " + settings.layers() + " layers");
+            result = propagate(graph, join.vectors(), model);
+        }
+        var compute = clock.lap();
+
+        // From here on the database changes: not for a graph that is no longer the one that was read.
+        projection.requireCurrent();
+        var written = writeItems(model, graph, task, keys, result);
+        if (!graph.isOneSided()) {
+            written = written.plus(writeUsers(model, graph, task, result.context()));
+        }
+        clear(model, graph, task);
+        var write = clock.lap();
+        progress.accept("building the vector index " + model.vectorIndex());
+        VectorIndexes.ensureOnline(own, model.vectorIndex(), task.recommend(), model.embeddingProperty(), model.dimension(), guard);
+        finish(model);
+        return new Outcome(model, items, graph.users(), join.unmatched(), items - join.matched(), written, preProcessing, compute, write,
+            clock.lap(), config.toMap(model));
+    }
+
+    private static final class Clock {
+        private long last = System.nanoTime();
+
+        long lap() {
+            var now = System.nanoTime();
+            var millis = (now - last) / 1_000_000;
+            last = now;
+            return millis;
+        }
+    }
+
+    /** The key of each item by index, null where it has none. */
+    private Object[] keys(TaskGraph graph, Task task, ServedModel model) {
+        var node = model.manifest().schema().nodes().get(task.recommend());
+        if (node == null) {
+            throw new IllegalStateException("The schema of model '" + model.reference() + "' names no key of :" + task.recommend() + ".");
+        }
+        var keys = new Object[graph.items()];
+        pieces(keys.length, ITEMS_A_BATCH, null, (from, to) -> own.read(tx -> {
+            try (var live = new LiveGraph(tx)) {
+                for (int index = from; index < to; index++) {
+                    keys[index] = KeyIndex.normal(live.property(graph.graph().nodeId(task.recommend(), index), node.key()));
+                }
+            }
+            return null;
+        }));
+        return keys;
+    }
+
+    private ItemPropagation.Result propagate(TaskGraph graph, float[][] vectors, ServedModel model) {
+        var dimension = model.dimension();
+        for (int index = 0; index < vectors.length; index++) {
+            if (vectors[index] == null) {
+                vectors[index] = new float[dimension];
+            }
+        }
+        var users = graph.pairs(guard);
+        var items = graph.isOneSided() ? users : users.reversed(graph.items(), guard);
+        return new ItemPropagation(items, users, dimension, threads).run(vectors, model.propagation().layers());
+    }
+
+    private Written writeItems(ServedModel model, TaskGraph graph, Task task, Object[] keys, ItemPropagation.Result result) {
+        var label = Label.label(task.recommend());
+        var key = model.manifest().schema().nodes().get(task.recommend()).key();
+        return writing("items", graph.items(), ITEMS_A_BATCH, (from, to) -> own.write(tx -> {
+            var counts = new long[3];
+            for (int index = from; index < to; index++) {
+                var node = find(tx, graph.graph().nodeId(task.recommend(), index));
+                if (node == null) {
+                    counts[1]++;
+                } else if (!node.hasLabel(label) || !java.util.Objects.equals(KeyIndex.normal(node.getProperty(key, null)), keys[index])) {
+                    counts[2]++; // the id was given to another node
+                } else if (result.embedding()[index] == null) {
+                    node.removeProperty(model.embeddingProperty());
+                    node.removeProperty(model.contextProperty());
+                } else {
+                    node.setProperty(model.embeddingProperty(), result.embedding()[index]);
+                    node.setProperty(model.contextProperty(), result.context()[index]);
+                    counts[0] += 2;
+                }
+            }
+            return new Written(counts[0], counts[1], counts[2], 1);
+        }));
+    }
+
+    private Written writeUsers(ServedModel model, TaskGraph graph, Task task, float[][] context) {
+        var rows = new VectorRows(model.contextProperty(), model.dimension());
+        for (int index = 0; index < context.length; index++) {
+            if (context[index] != null) {
+                rows.apply(Map.of(graph.graph().nodeId(task.recommend(), index), context[index]));
+            }
+        }
+        var label = Label.label(task.to());
+        var encoder = own.read(tx -> models.userEncoder(database, tx, model));
+        return writing("users", graph.users(), USERS_A_BATCH, (from, to) -> {
+            var ids = new long[to - from];
+            for (int i = 0; i < ids.length; i++) {
+                ids[i] = graph.graph().nodeId(task.to(), from + i);
+            }
+            var queries = queries(encoder, rows, model, task, ids);
+            return own.write(tx -> {
+                var counts = new long[3];
+                for (int i = 0; i < ids.length; i++) {
+                    var node = find(tx, ids[i]);
+                    if (node == null) {
+                        counts[1]++;
+                    } else if (!node.hasLabel(label)) {
+                        counts[2]++;
+                    } else {
+                        node.setProperty(model.embeddingProperty(), queries[i]);
+                        counts[0]++;
+                    }
+                }
+                return new Written(counts[0], counts[1], counts[2], 1);
+            });
+        });
+    }
+
+    /** As our own procedures compute them, from the live graph: plain Cypher shall find the same items. */
+    private float[][] queries(UserEncoder encoder, VectorRows contexts, ServedModel model, Task task, long[] ids) {
+        var queries = new QueryEncoder(encoder, contexts, model.propagation().history());
+        List<Interactions> histories = own.read(tx -> {
+            try (var live = new LiveGraph(tx)) {
+                var read = new ArrayList<Interactions>(ids.length);
+                for (var id : ids) {
+                    read.add(queries.read(live, task, id, MAX_DEGREE));
+                }
+                return read;
+            }
+        });
+        return queries.encode(histories);
+    }
+
+    /** Takes vectors of an earlier run from nodes that this graph does not have: they would answer with what they were. */
+    private void clear(ServedModel model, TaskGraph graph, Task task) {
+        for (var label : List.copyOf(new java.util.LinkedHashSet<>(List.of(task.recommend(), task.to())))) {
+            var ids = own.read(tx -> ModelRemoval.nodes(tx, label, model.embeddingProperty()));
+            var stale = java.util.Arrays.stream(ids).filter(id -> graph.graph().indexOf(task.recommend(), id) < 0
+                && graph.graph().indexOf(task.to(), id) < 0).toArray();
+            ModelRemoval.clear(own, stale, model.embeddingProperty());
+        }
+    }
+
+    private void finish(ServedModel model) {
+        own.write(tx -> {
+            NameLock.acquire(tx, model.name());
+            var node = models.store().model(tx, model.name(), model.version())
+                .filter(found -> model.sha256().equals(ModelStore.text(found, "sha256"))).orElseThrow(() -> new IllegalStateException(
+                    "Model '" + model.reference() + "' was removed while its vectors were written."));
+            var state = ModelState.of(node.getProperty("state", null));
+            if (state != ModelState.BUILDING && state != ModelState.READY) {
+                throw new IllegalStateException("Model '" + model.reference() + "' became " + state.text() + " while its vectors were written.");
+            }
+            node.setProperty("state", ModelState.READY.text());
+            node.setProperty("vectorsAt", Math.max(System.currentTimeMillis(), model.vectorsAt() + 1));
+            return null;
+        });
+    }
+
+    private static Node find(Transaction tx, long id) {
+        try {
+            return NodeIds.node(tx, id);
+        } catch (NotFoundException gone) {
+            return null;
+        }
+    }
+
+    private interface Range<T> {
+        T on(int from, int to);
+    }
+
+    private Written writing(String what, int rows, int batch, Range<Written> work) {
+        var total = new Written[] {new Written(0, 0, 0, 0)};
+        pieces(rows, batch, finished -> progress.accept("writing " + what + ": " + finished + " of " + rows), (from, to) -> {
+            var written = work.on(from, to);
+            synchronized (total) {
+                total[0] = total[0].plus(written);
+            }
+            return null;
+        });
+        return total[0];
+    }
+
+    private void pieces(int rows, int batch, IntConsumer finished, Range<?> work) {
+        var done = new java.util.concurrent.atomic.AtomicInteger();
+        threads.map((rows + batch - 1) / batch, () -> this, (state, piece) -> {
+            var from = piece * batch;
+            var to = Math.min(rows, from + batch);
+            work.on(from, to);
+            var count = done.addAndGet(to - from);
+            // About every tenth of the way.
+            if (finished != null && (long) count * 10 / rows != (long) (count - (to - from)) * 10 / rows) {
+                finished.accept(count);
+            }
+        });
+    }
+}
