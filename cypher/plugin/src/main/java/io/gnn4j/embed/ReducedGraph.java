@@ -81,7 +81,8 @@ public record ReducedGraph(int[] offsets, int[] targets, float[] weights) {
             }
             offsets[row + 1] = at;
         }
-        return new ReducedGraph(offsets, at == total ? targets : Arrays.copyOf(targets, at), at == total ? reduced : Arrays.copyOf(reduced, at));
+        return new ReducedGraph(offsets, at == total ? targets : Arrays.copyOf(targets, at),
+            at == total ? reduced : Arrays.copyOf(reduced, at));
     }
 
     /** The same pairs seen from the other side, ascending again. */

@@ -58,19 +58,17 @@ public final class TaskGraph {
         return new TaskGraph(graph, task, sources);
     }
 
-    /** A projection may hold a behaviour as it is stored, turned round, or both (undirected): a pair counts once anyway. */
     private static List<Source> sources(Task task, Behaviour behaviour, List<Relation> relations) {
-        var found = new ArrayList<Source>();
-        var fromUsers = new Relation(task.to(), behaviour.name(), task.recommend());
-        var fromItems = new Relation(task.recommend(), behaviour.name(), task.to());
-        if (relations.contains(fromUsers)) {
-            found.add(new Source(fromUsers, behaviour.weight(), false));
+        var fromUsers = new Source(new Relation(task.to(), behaviour.name(), task.recommend()), behaviour.weight(), false);
+        var fromItems = new Source(new Relation(task.recommend(), behaviour.name(), task.to()), behaviour.weight(), true);
+        if (task.recommend().equals(task.to())) {
+            // Among items alone a pair joins both of its ends.
+            return relations.contains(fromUsers.relation()) ? List.of(fromUsers, fromItems) : List.of();
         }
-        // Among items alone both names are one relation, and a pair joins both of its ends.
-        if (relations.contains(fromItems)) {
-            found.add(new Source(fromItems, behaviour.weight(), true));
-        }
-        return found;
+        // As it is stored, or undirected, which holds that too; else the projection turned it round.
+        var stored = behaviour.incoming() ? fromItems : fromUsers;
+        var turned = behaviour.incoming() ? fromUsers : fromItems;
+        return relations.contains(stored.relation()) ? List.of(stored) : relations.contains(turned.relation()) ? List.of(turned) : List.of();
     }
 
     private static String quoted(Iterable<String> names) {

@@ -40,8 +40,8 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
     public Lifecycle newInstance(ExtensionContext context, Dependencies dependencies) {
         var logs = dependencies.logService().getInternalLogProvider();
         var config = dependencies.config();
-        var models = new Models(config.get(GnnSettings.INFERENCE_THREADS));
         var memory = new MemoryBudget(() -> GnnServices.memoryMax(config));
+        var models = new Models(config.get(GnnSettings.INFERENCE_THREADS), memory);
         var caches = new LiveCaches(dependencies.databases(), config, memory, logs);
         var helpers = helpers();
         var services = new GnnServices(

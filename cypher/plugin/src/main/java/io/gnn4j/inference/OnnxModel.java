@@ -41,12 +41,10 @@ public final class OnnxModel implements AutoCloseable {
 
     private final OrtEnvironment environment;
     private final OrtSession session;
-    private final long bytes;
 
-    private OnnxModel(OrtEnvironment environment, OrtSession session, long bytes) {
+    private OnnxModel(OrtEnvironment environment, OrtSession session) {
         this.environment = environment;
         this.session = session;
-        this.bytes = bytes;
     }
 
     /**
@@ -73,7 +71,7 @@ public final class OnnxModel implements AutoCloseable {
                 // With sizes that differ from call to call the arena and the memory pattern only grow.
                 options.setCPUArenaAllocator(false);
                 options.setMemoryPatternOptimization(false);
-                model = new OnnxModel(environment, environment.createSession(bytes, options), bytes.length);
+                model = new OnnxModel(environment, environment.createSession(bytes, options));
             }
         } catch (OrtException refused) {
             throw new ModelRefused(Manifest.MODEL_FILE, "ONNX Runtime cannot open it: " + firstLine(refused) + ".");
@@ -88,9 +86,9 @@ public final class OnnxModel implements AutoCloseable {
         }
     }
 
-    /** An estimate of the native memory of the session: the file, and its unpacked weights. */
-    public long memory() {
-        return 2 * bytes + (256 << 10);
+    /** An estimate of the native memory of a session: the file, and its unpacked weights. */
+    public static long memory(long fileBytes) {
+        return 2 * fileBytes + (256 << 10);
     }
 
     /** What ONNX Runtime sees must be what the manifest says, too: the scan is not the one that runs the file. */

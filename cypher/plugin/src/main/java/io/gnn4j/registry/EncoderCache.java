@@ -2,53 +2,86 @@
 package io.gnn4j.registry;
 
 import io.gnn4j.inference.OnnxModel;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+import io.gnn4j.memory.MemoryBudget;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntFunction;
 
-/** Open ONNX sessions by (database, hash of the model); closed when the model is dropped or the server stops. */
-public final class EncoderCache implements AutoCloseable {
+/** Open ONNX sessions by (database, hash of the model); closed when memory is short, the model is dropped or the server stops. */
+final class EncoderCache implements AutoCloseable {
     private record Key(UUID database, String sha256) {}
 
-    /** @param bytes estimated native memory */
-    public record Entry(UUID database, String sha256, long bytes) {}
+    /** A session that stays open until {@link #close()}. */
+    static final class Open implements AutoCloseable {
+        private final OnnxModel model;
+        private final MemoryBudget.Share share;
 
-    private final int threads;
-    private final Map<Key, OnnxModel> open = new HashMap<>();
+        private Open(OnnxModel model, MemoryBudget.Share share) {
+            this.model = model;
+            this.share = share;
+        }
 
-    EncoderCache(int threads) {
-        this.threads = threads;
+        OnnxModel model() {
+            return model;
+        }
+
+        /** Lets go of it; it may stay open for the next call. */
+        @Override
+        public void close() {
+            share.release();
+        }
     }
 
-    /** Opening is rare and takes milliseconds: one lock for all keeps two calls from opening the same model twice. */
-    synchronized OnnxModel get(UUID database, String sha256, IntFunction<OnnxModel> opener) {
-        var key = new Key(database, sha256);
-        var model = open.get(key);
-        if (model == null) {
-            model = opener.apply(threads);
-            open.put(key, model);
+    private final int threads;
+    private final MemoryBudget memory;
+    private final ConcurrentHashMap<Key, Open> open = new ConcurrentHashMap<>();
+
+    EncoderCache(int threads, MemoryBudget memory) {
+        this.threads = threads;
+        this.memory = memory;
+    }
+
+    /**
+     * Opening is rare and takes milliseconds: one lock for all keeps two calls from opening the same model twice.
+     *
+     * @param modelBytes size of the file; the session is taken to need twice as much
+     * @return held; the caller closes it
+     */
+    synchronized Open get(UUID database, String databaseName, ServedModel model, long modelBytes, IntFunction<OnnxModel> opener) {
+        var key = new Key(database, model.sha256());
+        var known = open.get(key);
+        if (known != null && known.share.hold()) {
+            return known;
         }
-        return model;
+        var share = memory.reserve("ONNX session", model.reference(), databaseName, null, OnnxModel.memory(modelBytes), () -> evict(key));
+        Open opened = null;
+        try {
+            opened = new Open(opener.apply(threads), share);
+            open.put(key, opened);
+            return opened;
+        } finally {
+            if (opened == null) {
+                share.close();
+            }
+        }
+    }
+
+    /** Without the lock: whoever asks for memory must not wait for a model that is being opened. */
+    private void evict(Key key) {
+        var evicted = open.remove(key);
+        if (evicted != null) {
+            evicted.share.close();
+            evicted.model.close();
+        }
     }
 
     /** The caller makes sure that no lease holds the model any more. */
-    synchronized void close(UUID database, String sha256) {
-        var model = open.remove(new Key(database, sha256));
-        if (model != null) {
-            model.close();
-        }
-    }
-
-    synchronized List<Entry> entries() {
-        return open.entrySet().stream()
-            .map(entry -> new Entry(entry.getKey().database(), entry.getKey().sha256(), entry.getValue().memory())).toList();
+    void close(UUID database, String sha256) {
+        evict(new Key(database, sha256));
     }
 
     @Override
-    public synchronized void close() {
-        open.values().forEach(OnnxModel::close);
-        open.clear();
+    public void close() {
+        open.keySet().forEach(this::evict);
     }
 }

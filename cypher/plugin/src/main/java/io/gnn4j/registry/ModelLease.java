@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.registry;
 
+import io.gnn4j.inference.OnnxUserEncoder;
 import io.gnn4j.inference.UserEncoder;
 import org.neo4j.graphdb.Transaction;
 
-/** A model that will not be removed before {@link #close()}. */
+/** A model that will not be removed, nor its session closed, before {@link #close()}. */
 public final class ModelLease implements AutoCloseable {
     private final Models models;
     private final ModelLeases.Key key;
     private final ServedModel model;
+    private EncoderCache.Open encoder;
     private boolean closed;
 
     ModelLease(Models models, ModelLeases.Key key, ServedModel model) {
@@ -25,15 +27,25 @@ public final class ModelLease implements AutoCloseable {
      * The user side of the model, opened at most once for each database and artefact; valid until this lease is closed.
      *
      * @throws io.gnn4j.artefact.ModelRefused when the stored bytes do not pass the checks
+     * @throws io.gnn4j.memory.MemoryRefused when there is no room for it
      */
-    public UserEncoder userEncoder(Transaction tx) {
-        return models.userEncoder(key.database(), tx, model);
+    public synchronized UserEncoder userEncoder(Transaction tx) {
+        if (closed) {
+            throw new IllegalStateException("The lease of model '" + model.reference() + "' is closed.");
+        }
+        if (encoder == null) {
+            encoder = models.open(key.database(), tx, model);
+        }
+        return new OnnxUserEncoder(encoder.model(), model.dimension());
     }
 
     @Override
     public synchronized void close() {
         if (!closed) {
             closed = true;
+            if (encoder != null) {
+                encoder.close();
+            }
             models.leases().release(key);
         }
     }

@@ -4,8 +4,7 @@ package io.gnn4j.registry;
 import io.gnn4j.artefact.Manifest;
 import io.gnn4j.config.Suggestion;
 import io.gnn4j.inference.OnnxModel;
-import io.gnn4j.inference.OnnxUserEncoder;
-import io.gnn4j.inference.UserEncoder;
+import io.gnn4j.memory.MemoryBudget;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -16,6 +15,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.neo4j.graphdb.Node;
 import org.neo4j.graphdb.Transaction;
+import org.neo4j.kernel.impl.coreapi.InternalTransaction;
 import org.neo4j.kernel.internal.GraphDatabaseAPI;
 
 /**
@@ -37,8 +37,8 @@ public final class Models implements AutoCloseable {
     private final ModelRemoval removal;
 
     /** @param inferenceThreads threads inside one ONNX session */
-    public Models(int inferenceThreads) {
-        encoders = new EncoderCache(inferenceThreads);
+    public Models(int inferenceThreads, MemoryBudget memory) {
+        encoders = new EncoderCache(inferenceThreads, memory);
         loader = new ModelLoader(store, inferenceThreads, System.currentTimeMillis());
         removal = new ModelRemoval(store, leases, encoders);
     }
@@ -102,10 +102,6 @@ public final class Models implements AutoCloseable {
 
     ModelStore store() {
         return store;
-    }
-
-    EncoderCache encoders() {
-        return encoders;
     }
 
     /** @return false when another call is at it */
@@ -193,11 +189,14 @@ public final class Models implements AutoCloseable {
             .collect(Collectors.joining(", "));
     }
 
-    UserEncoder userEncoder(UUID database, Transaction tx, ServedModel model) {
-        var onnx = encoders.get(database, model.sha256(), threads -> OnnxModel.open(model.manifest(),
-            store.file(store.model(tx, model.name(), model.version()).orElseThrow(() -> new IllegalStateException(
-                "Model '" + model.reference() + "' was removed during this call.")), model.manifest().part(Manifest.MODEL_FILE)), threads));
-        return new OnnxUserEncoder(onnx, model.dimension());
+    EncoderCache.Open open(UUID database, Transaction tx, ServedModel model) {
+        var part = model.manifest().part(Manifest.MODEL_FILE);
+        var databaseName = ((InternalTransaction) tx).getDatabaseName();
+        return encoders.get(database, databaseName, model, part.bytes(), threads -> {
+            var node = store.model(tx, model.name(), model.version()).orElseThrow(() -> new IllegalStateException(
+                "Model '" + model.reference() + "' was removed during this call."));
+            return OnnxModel.open(model.manifest(), store.file(node, part), threads);
+        });
     }
 
     /** Closes every ONNX session; called when the server stops, after its databases. */

@@ -122,22 +122,21 @@ public final class Propagator {
         if (!models.leases().hold(key)) {
             throw new IllegalStateException("Model '" + model.reference() + "' is being removed. Load its artefact again.");
         }
-        try {
+        try (var lease = new ModelLease(models, key, model)) {
             if (!models.beginWriting(key)) {
                 throw new IllegalStateException("Another call is writing the vectors of model '" + model.reference()
                     + "'. Wait for it, or end it with TERMINATE TRANSACTION.");
             }
             try {
-                return write(model, projection, graph, task, config);
+                return write(lease, projection, graph, task, config);
             } finally {
                 models.endWriting(key);
             }
-        } finally {
-            models.leases().release(key);
         }
     }
 
-    private Outcome write(ServedModel model, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
+    private Outcome write(ModelLease lease, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
+        var model = lease.model();
         var clock = new Clock();
         var items = graph.items();
         progress.accept("joining " + items + " nodes with their vectors by key");
@@ -161,7 +160,7 @@ public final class Propagator {
         projection.requireCurrent();
         var written = writeItems(model, graph, task, keys, result);
         if (!graph.isOneSided()) {
-            written = written.plus(writeUsers(model, graph, task, result.context()));
+            written = written.plus(writeUsers(lease, graph, task, result.context()));
         }
         clear(model, graph, task);
         var write = clock.lap();
@@ -237,7 +236,8 @@ public final class Propagator {
         }));
     }
 
-    private Written writeUsers(ServedModel model, TaskGraph graph, Task task, float[][] context) {
+    private Written writeUsers(ModelLease lease, TaskGraph graph, Task task, float[][] context) {
+        var model = lease.model();
         var rows = new VectorRows(model.contextProperty(), model.dimension());
         for (int index = 0; index < context.length; index++) {
             if (context[index] != null) {
@@ -245,7 +245,7 @@ public final class Propagator {
             }
         }
         var label = Label.label(task.to());
-        var encoder = own.read(tx -> models.userEncoder(database, tx, model));
+        var encoder = own.read(lease::userEncoder);
         return writing("users", graph.users(), USERS_A_BATCH, (from, to) -> {
             var ids = new long[to - from];
             for (int i = 0; i < ids.length; i++) {
@@ -303,7 +303,8 @@ public final class Propagator {
                     "Model '" + model.reference() + "' was removed while its vectors were written."));
             var state = ModelState.of(node.getProperty("state", null));
             if (state != ModelState.BUILDING && state != ModelState.READY) {
-                throw new IllegalStateException("Model '" + model.reference() + "' became " + state.text() + " while its vectors were written.");
+                throw new IllegalStateException("Model '" + model.reference() + "' became " + state.text()
+                    + " while its vectors were written.");
             }
             node.setProperty("state", ModelState.READY.text());
             node.setProperty("vectorsAt", Math.max(System.currentTimeMillis(), model.vectorsAt() + 1));

@@ -64,7 +64,8 @@ final class VectorIndexes {
     }
 
     private static Optional<IndexDefinition> find(Transaction tx, String name) {
-        return StreamSupport.stream(tx.schema().getIndexes().spliterator(), false).filter(index -> index.getName().equals(name)).findFirst();
+        return StreamSupport.stream(tx.schema().getIndexes().spliterator(), false)
+            .filter(index -> index.getName().equals(name)).findFirst();
     }
 
     private static boolean isSound(Transaction tx, IndexDefinition index, String label, String property, int dimension) {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gnn4j.artefact.Hash;
 import io.gnn4j.database.TestDatabase;
+import io.gnn4j.memory.MemoryBudget;
 import io.gnn4j.procedure.ModelProcedure;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +30,11 @@ class RegistryTest {
         query("CREATE CONSTRAINT FOR (n:User) REQUIRE n.id IS UNIQUE");
         query("CREATE CONSTRAINT FOR (n:Item) REQUIRE n.id IS UNIQUE");
         query("CREATE (u:User {id: 1})-[:VIEW {at: 1}]->(i:Item {id: 101}), (u)-[:BUY {at: 2}]->(i)");
+    }
+
+    /** A registry that has nothing in memory yet, as after a restart. */
+    private static Models fresh() {
+        return new Models(1, new MemoryBudget(() -> Long.MAX_VALUE));
     }
 
     private static Map<String, Object> load(String name, byte[] core) {
@@ -146,7 +152,7 @@ class RegistryTest {
     @Test
     void aModelArgumentIsAnAliasAVersionOrTheOnlyAliasForTheLabel() {
         ready("shop", Artefacts.core());
-        var models = new Models(1);
+        var models = fresh();
         try (var tx = TestDatabase.begin()) {
             assertThatThrownBy(() -> models.resolve(tx, "shop", List.of())).hasMessage("No alias points to model 'shop'."
                 + " Name a version, one of 'shop:1', or point an alias to it with `CALL gnn.model.alias`.");
@@ -187,7 +193,7 @@ class RegistryTest {
     void anUnfinishedVersionAnswersNobody() {
         load("shop", Artefacts.core());
         try (var tx = TestDatabase.begin()) {
-            assertThatThrownBy(() -> new Models(1).resolve(tx, "shop:1", List.of())).isInstanceOf(IllegalStateException.class)
+            assertThatThrownBy(() -> fresh().resolve(tx, "shop:1", List.of())).isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("Model 'shop:1' is loading, not ready.");
         }
     }
@@ -197,30 +203,43 @@ class RegistryTest {
         ready("shop", Artefacts.core());
         query("CALL gnn.model.alias('live', 'shop')");
         query("MATCH (p:GnnModelPart {file: 'model.onnx'}) SET p.bytes = $other", Map.of("other", new byte[Artefacts.MODEL.length]));
-        try (var models = new Models(1); var tx = TestDatabase.begin();
+        try (var models = fresh(); var tx = TestDatabase.begin();
                 var lease = models.acquire(TestDatabase.get(), tx, "live", List.of())) {
             assertThatThrownBy(() -> lease.userEncoder(tx)).hasMessageContaining("sha256 differs");
         }
         query("MATCH (p:GnnModelPart {file: 'manifest.json'}) SET p.bytes = $other",
             Map.of("other", Artefacts.edited("\"history\":500", "\"history\":5")));
         try (var tx = TestDatabase.begin()) {
-            assertThatThrownBy(() -> new Models(1).resolve(tx, "live", List.of()))
+            assertThatThrownBy(() -> fresh().resolve(tx, "live", List.of()))
                 .hasMessageContaining("The stored manifest of 'shop:1' is missing or was changed");
         }
         try (var tx = TestDatabase.begin()) {
-            assertThat(new Models(1).loader().list(tx)).singleElement().satisfies(info -> assertThat(info.contract()).isNull());
+            assertThat(fresh().loader().list(tx)).singleElement().satisfies(info -> assertThat(info.contract()).isNull());
         }
     }
 
     @Test
-    void theEncoderOfAStoredModelIsOpenedOnce() {
+    void theEncoderOfAStoredModelIsOpenedOnceAndItsMemoryIsCounted() {
         ready("shop", Artefacts.core());
         query("CALL gnn.model.alias('live', 'shop')");
-        try (var models = new Models(1); var tx = TestDatabase.begin();
-                var lease = models.acquire(TestDatabase.get(), tx, "live", List.of())) {
-            assertThat(lease.userEncoder(tx).encode(new float[] {1, 2}, new float[] {1}, 4)).containsExactly(2, 4);
-            lease.userEncoder(tx);
-            assertThat(models.encoders().entries()).singleElement().satisfies(entry -> assertThat(entry.bytes()).isPositive());
+        var memory = new MemoryBudget(() -> 1L << 20);
+        try (var models = new Models(1, memory); var tx = TestDatabase.begin()) {
+            try (var lease = models.acquire(TestDatabase.get(), tx, "live", List.of());
+                    var other = models.acquire(TestDatabase.get(), tx, "shop:1", List.of())) {
+                assertThat(lease.userEncoder(tx).encode(new float[] {1, 2}, new float[] {1}, 4)).containsExactly(2, 4);
+                other.userEncoder(tx);
+                assertThat(memory.uses()).singleElement().satisfies(use -> {
+                    assertThat(use.name()).isEqualTo("shop:1");
+                    assertThat(use.bytes()).isGreaterThan(2 * Artefacts.MODEL.length);
+                    assertThat(use.holders()).isEqualTo(2);
+                });
+            }
+            // Nobody holds it now: whoever needs the room gets it, and the next call opens it again.
+            memory.reserve("other", "thing", "neo4j", null, 1L << 20, () -> { }).close();
+            assertThat(memory.uses()).isEmpty();
+            try (var lease = models.acquire(TestDatabase.get(), tx, "live", List.of())) {
+                assertThat(lease.userEncoder(tx).encode(new float[] {1, 2}, new float[] {1}, 4)).containsExactly(2, 4);
+            }
         }
     }
 

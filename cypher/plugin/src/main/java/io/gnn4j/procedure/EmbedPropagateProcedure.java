@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.procedure;
+
+import io.gnn4j.embed.TaskGraph;
+import io.gnn4j.extension.GnnContext;
+import io.gnn4j.extension.GnnSettings;
+import io.gnn4j.recommend.Parallel;
+import io.gnn4j.registry.ModelUsers;
+import io.gnn4j.registry.Models;
+import io.gnn4j.registry.PropagateConfig;
+import io.gnn4j.registry.Propagator;
+import io.gnn4j.task.Task;
+import io.gnn4j.writeback.OwnTransactions;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
+import org.neo4j.graphdb.Transaction;
+import org.neo4j.kernel.impl.coreapi.InternalTransaction;
+import org.neo4j.procedure.Context;
+import org.neo4j.procedure.Description;
+import org.neo4j.procedure.Mode;
+import org.neo4j.procedure.Name;
+import org.neo4j.procedure.Procedure;
+import org.neo4j.procedure.TerminationGuard;
+
+/** Writes the vectors of an {@code item-propagation/1} model. */
+public class EmbedPropagateProcedure {
+    private static final String CONFIGURATION = "{ model :: STRING, an alias ('shop') or a version ('shop:3'), version :: INTEGER,"
+        + " beside the name of a model, concurrency :: INTEGER, 1 to 4, half the cores by default }";
+
+    @Context
+    public GnnContext gnn;
+
+    @Context
+    public Transaction tx;
+
+    @Context
+    public TerminationGuard guard;
+
+    // SCHEMA, for it makes an index in a transaction of its own.
+    @Procedure(name = "gnn.embed.propagate", mode = Mode.SCHEMA)
+    @Description("Propagates the item vectors of a model over a projection, writes them to items and users in batches of its own"
+        + " transactions, builds the vector index and makes the version ready. Safe to run again.")
+    public Stream<PropagateRow> propagate(
+            @Name(value = "graphName",
+                description = "A projection of yours with the labels and types of the model's task.") String graphName,
+            @Name(value = "configuration", description = CONFIGURATION) Map<String, Object> configuration) {
+        var config = PropagateConfig.parse(configuration);
+        new ModelUsers(gnn.services().config().get(GnnSettings.MODEL_LOAD_USERS)).require(gnn.security(), "gnn.embed.propagate");
+        OwnTransactions.requireNoWrites(tx, "gnn.embed.propagate");
+        var stopped = new AtomicBoolean();
+        var log = gnn.services().logs().getLog(EmbedPropagateProcedure.class);
+        try {
+            var own = new OwnTransactions(gnn.database(), gnn.security(), () -> {
+                if (stopped.get()) {
+                    throw new IllegalStateException("gnn.embed.propagate was ended.");
+                }
+            });
+            var threads = new Parallel(gnn.services().helpers(), config.concurrency(), guard::check);
+            var status = ((InternalTransaction) tx).kernelTransaction();
+            var propagator = new Propagator(gnn.services().models(), Models.id(gnn.database()), own, threads, text -> {
+                status.setStatusDetails("gnn.embed.propagate: " + text);
+                log.info("gnn.embed.propagate of " + config.model() + ": " + text + ".");
+            });
+            var model = propagator.find(config);
+            var task = Task.of(model.task());
+            var projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
+            var graph = TaskGraph.of(projection, task, guard::check);
+            var estimate = Propagator.estimate(model, graph, guard::check);
+            var share = gnn.services().memory().reserve("the vectors of", model.reference(), gnn.databaseName(), gnn.user(),
+                estimate.bytes(), () -> { });
+            try {
+                return Stream.of(new PropagateRow(propagator.run(model, projection, graph, task, config)));
+            } finally {
+                share.close();
+            }
+        } finally {
+            stopped.set(true);
+        }
+    }
+
+    @Procedure(name = "gnn.embed.propagate.estimate", mode = Mode.READ)
+    @Description("The memory that gnn.embed.propagate takes beside the projection.")
+    public Stream<EstimateRow> estimate(
+            @Name(value = "graphName",
+                description = "A projection of yours with the labels and types of the model's task.") String graphName,
+            @Name(value = "configuration", description = CONFIGURATION) Map<String, Object> configuration) {
+        var config = PropagateConfig.parse(configuration);
+        var own = new OwnTransactions(gnn.database(), gnn.security(), guard::check);
+        var propagator = new Propagator(gnn.services().models(), Models.id(gnn.database()), own, Parallel.none(), text -> { });
+        var model = propagator.find(config);
+        var projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
+        return Stream.of(new EstimateRow(
+            Propagator.estimate(model, TaskGraph.of(projection, Task.of(model.task()), guard::check), guard::check)));
+    }
+
+    public record PropagateRow(
+        @Description("Name of the model.") String name,
+        @Description("Its version.") long version,
+        @Description("`ready`: queries may use it.") String state,
+        @Description("Items in the projection.") long items,
+        @Description("Users in the projection.") long users,
+        @Description("Vectors of the artefact whose key no item of the projection has.") long unmatchedVectors,
+        @Description("Items of the projection that the artefact has no vector for.") long unmatchedNodes,
+        @Description("Vectors written: two to an item, one to a user.") long nodePropertiesWritten,
+        @Description("Nodes that were gone.") long skippedMissing,
+        @Description("Nodes that had another label or key than when they were read.") long skippedChanged,
+        @Description("Batches committed; each stays whatever becomes of this transaction.") long batchesCommitted,
+        @Description("Milliseconds for joining vectors with nodes.") long preProcessingMillis,
+        @Description("Milliseconds for propagating.") long computeMillis,
+        @Description("Milliseconds for writing.") long writeMillis,
+        @Description("Milliseconds for the vector index.") long indexMillis,
+        @Description("The configuration with its defaults.") Map<String, Object> configuration) {
+        PropagateRow(Propagator.Outcome done) {
+            this(done.model().name(), done.model().version(), "ready", done.items(), done.users(), done.unmatchedVectors(),
+                done.unmatchedNodes(), done.written().properties(), done.written().missing(), done.written().changed(),
+                done.written().batches(), done.preProcessingMillis(), done.computeMillis(), done.writeMillis(), done.indexMillis(),
+                done.configuration());
+        }
+    }
+
+    public record EstimateRow(
+        @Description("The memory in words.") String requiredMemory,
+        @Description("Bytes by what they are for.") Map<String, Object> mapView,
+        @Description("The least it takes, in bytes.") long bytesMin,
+        @Description("The most it takes, in bytes.") long bytesMax,
+        @Description("Items and users in the projection.") long nodeCount,
+        @Description("Relationships of the task in the projection.") long relationshipCount,
+        @Description("bytesMin as a part of the heap, in [0, 1] where it fits.") double heapPercentageMin,
+        @Description("bytesMax as a part of the heap, in [0, 1] where it fits.") double heapPercentageMax) {
+        EstimateRow(Propagator.Estimate estimate) {
+            this(String.format(Locale.ROOT, "%.1f MiB", estimate.bytes() / 1048576.0), estimate.parts(), estimate.bytes(), estimate.bytes(),
+                estimate.nodes(), estimate.relationships(), share(estimate), share(estimate));
+        }
+
+        private static double share(Propagator.Estimate estimate) {
+            return (double) estimate.bytes() / Runtime.getRuntime().maxMemory();
+        }
+    }
+}
