@@ -68,7 +68,10 @@ public final class TaskGraph {
         // As it is stored, or undirected, which holds that too; else the projection turned it round.
         var stored = behaviour.incoming() ? fromItems : fromUsers;
         var turned = behaviour.incoming() ? fromUsers : fromItems;
-        return relations.contains(stored.relation()) ? List.of(stored) : relations.contains(turned.relation()) ? List.of(turned) : List.of();
+        if (relations.contains(stored.relation())) {
+            return List.of(stored);
+        }
+        return relations.contains(turned.relation()) ? List.of(turned) : List.of();
     }
 
     private static String quoted(Iterable<String> names) {

@@ -13,13 +13,8 @@ final class EncoderCache implements AutoCloseable {
 
     /** A session that stays open until {@link #close()}. */
     static final class Open implements AutoCloseable {
-        private final OnnxModel model;
-        private final MemoryBudget.Share share;
-
-        private Open(OnnxModel model, MemoryBudget.Share share) {
-            this.model = model;
-            this.share = share;
-        }
+        private OnnxModel model;
+        private MemoryBudget.Share share;
 
         OnnxModel model() {
             return model;
@@ -53,35 +48,39 @@ final class EncoderCache implements AutoCloseable {
         if (known != null && known.share.hold()) {
             return known;
         }
-        var share = memory.reserve("ONNX session", model.reference(), databaseName, null, OnnxModel.memory(modelBytes), () -> evict(key));
-        Open opened = null;
+        // One that is just being evicted closes itself; only the entry in the map may be another by then.
+        var fresh = new Open();
+        fresh.share = memory.reserve(
+            "ONNX session", model.reference(), databaseName, null, OnnxModel.memory(modelBytes), () -> evict(key, fresh));
         try {
-            opened = new Open(opener.apply(threads), share);
-            open.put(key, opened);
-            return opened;
+            fresh.model = opener.apply(threads);
+            open.put(key, fresh);
+            return fresh;
         } finally {
-            if (opened == null) {
-                share.close();
+            if (fresh.model == null) {
+                fresh.share.close();
             }
         }
     }
 
-    /** Without the lock: whoever asks for memory must not wait for a model that is being opened. */
-    private void evict(Key key) {
-        var evicted = open.remove(key);
-        if (evicted != null) {
-            evicted.share.close();
-            evicted.model.close();
-        }
+    /** Without the lock: whoever asks for memory must not wait for a model that is being opened. Nobody holds the entry. */
+    private void evict(Key key, Open entry) {
+        open.remove(key, entry);
+        entry.share.close();
+        entry.model.close();
     }
 
     /** The caller makes sure that no lease holds the model any more. */
     void close(UUID database, String sha256) {
-        evict(new Key(database, sha256));
+        var key = new Key(database, sha256);
+        var entry = open.remove(key);
+        if (entry != null) {
+            evict(key, entry);
+        }
     }
 
     @Override
     public void close() {
-        open.keySet().forEach(this::evict);
+        open.forEach(this::evict);
     }
 }
