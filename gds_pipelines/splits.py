@@ -65,7 +65,7 @@ def by_time(interactions: Interactions, horizon: int, *, validation: bool = True
         interactions.keep(times < validation_from),
         interactions.keep((times >= validation_from) & (times < test_from)),
         interactions.keep(times >= test_from),
-        f"by time, last {horizon} ms",
+        f"by time, last {horizon / 86_400_000:g} days",
         validation_from,
     )
 

@@ -22,7 +22,8 @@ from gds_pipelines.splits import Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
 
-SHOWN = ("recall", "ndcg", "hit_rate", "mrr", "map", "coverage")
+SHOWN = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "hit_rate@10", "coverage@20")
+"""Columns of the table a person sees: as many as a terminal is wide; ``--json`` has them all."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def table(run: Run) -> Table:
     """The figures of a run, the model first, the best of each column in bold."""
     shown = Table(title=f"{run.split}; all {run.sizes['items']:,} items ranked, training items out")
     shown.add_column("model")
-    columns = [f"{name}@{k}" for name in SHOWN for k in (10, 20) if f"{name}@{k}" in run.figures()]
+    columns = [name for name in SHOWN if name in run.figures()]
     for column in columns:
         shown.add_column(column, justify="right")
     shown.add_column("train s", justify="right")
