@@ -121,10 +121,12 @@ def test_a_killed_server_is_recognised_and_started_again_with_its_data(embedded,
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        answers = iter([taken.getsockname()[1]])
-        real = process.free_port
-        monkeypatch.setattr(process, "free_port", lambda *a, **k: next(answers, None) or real(*a, **k))
-        after = embedded.start(Silent(), memory=SMALL)
+        port = taken.getsockname()[1]
+        blind = iter([True])
+        real = process.is_free
+        monkeypatch.setattr(process, "is_free", lambda port: next(blind, False) or real(port))
+        after = embedded.start(Silent(), memory=SMALL, bolt_port=port)
+    assert not after.uri.endswith(f":{port}")
     assert after.state == "running"
     assert after.pid != before.pid
     assert names(embedded) == ["kept"]

@@ -240,9 +240,28 @@ def test_a_taken_port_is_passed_over(family):
             pytest.skip("this machine has no IPv6")
         taken.listen()
         port = taken.getsockname()[1]
-        assert port < process.free_port(port) <= port + 200
-    assert process.free_port(port) == port
-    assert process.free_port(port, taken=port) != port
+        with process.reserved_port(port) as other:
+            assert port < other <= port + 200
+    with process.reserved_port(port) as same:
+        assert same == port
+
+
+def test_two_starts_never_reserve_the_same_port():
+    """Neo4j binds its port seconds after it was chosen; until then the port looks free to everybody."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with process.reserved_port(port) as one, process.reserved_port(port) as other:
+        assert one < other
+
+
+def test_when_all_ports_are_taken_the_options_are_named(monkeypatch):
+    monkeypatch.setattr(process, "is_free", lambda port: False)
+    with (
+        pytest.raises(PipelineError, match="All ports from 65500 to 65535 are taken"),
+        process.reserved_port(65500),
+    ):
+        pass
 
 
 def test_a_foreign_process_with_the_recorded_number_is_not_our_server(tmp_path):
