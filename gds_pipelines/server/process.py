@@ -33,6 +33,7 @@ from gds_pipelines.server.memory import Memory, memory_for, own_memory, usable_m
 from gds_pipelines.server.report import Report
 from gds_pipelines.server.settings import (
     ADVERTISED_HOST,
+    JVM_ADDITIONAL,
     LISTEN,
     WORKER,
     Ports,
@@ -201,10 +202,12 @@ def start(
         try:
             with reserved_port(bolt_port) as bolt, reserved_port(http_port) as http:
                 values = settings(home, Ports(bolt, http), memory, plugin if plugin.is_file() else None)
-                write_configuration(home, values | dict(extra or {}))
+                values |= dict(extra or {})
+                write_configuration(home, values)
+                options = (values | own_settings(home)).get(JVM_ADDITIONAL, "")
                 report.step(f"Starting Neo4j on port {bolt}")
                 log_offset = home.log.stat().st_size if home.log.exists() else 0
-                process = _launch(java_command(java.executable, home, memory, java.version), home)
+                process = _launch(java_command(java.executable, home, memory, java.version, options), home)
                 running = Running(process.pid, bolt, http, installed(home).plugin_sha256, log_offset)
                 write_private(_state_file(home), json.dumps(asdict(running)))
                 _await(home, running, seconds)

@@ -183,6 +183,16 @@ def test_the_server_listens_on_loopback_with_authentication_and_own_settings_win
     assert [line for line in written if line.startswith("server.https")] == ["server.https.enabled=true"]
 
 
+def test_options_of_the_jvm_come_last_and_may_stand_several_times(tmp_path):
+    home = Home(tmp_path)
+    home.create()
+    (home.conf / "own.conf").write_text("server.jvm.additional=-XX:+UseZGC\nserver.jvm.additional=-Dx=a=b\n")
+    options = settings.own_settings(home)["server.jvm.additional"]
+    command = settings.java_command(tmp_path / "java", home, Memory(600, 200), 25, options)
+    assert command[command.index("-XX:+UseZGC") + 1] == "-Dx=a=b"
+    assert command.index("-XX:+UseG1GC") < command.index("-XX:+UseZGC") < command.index("-cp")
+
+
 def test_settings_of_the_plugin_are_written_only_when_its_jar_has_them(tmp_path):
     jar = tmp_path / "gnn4j-plugin-1.jar"
     with zipfile.ZipFile(jar, "w") as archive:
