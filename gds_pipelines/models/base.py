@@ -22,10 +22,10 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from gds_pipelines.errors import InvalidInput, PipelineError
-from gds_pipelines.interactions import Histories, Interactions
+from gds_pipelines.interactions import HISTORY_LIMIT, Histories, Interactions
 from gds_pipelines.models.kernels import exact_dot
 from gds_pipelines.models.parameters import Parameters, describe, read_parameters
-from gds_pipelines.models.payload import ItemWeights, Payload
+from gds_pipelines.models.payload import ItemWeights, Payload, RankedLists, VectorPairs
 from gds_pipelines.ranking import RESCORED, reorder, top_k
 from gds_pipelines.training import TrainingOptions
 
@@ -88,6 +88,8 @@ class Recommender(ABC):
 
     info: ClassVar[ModelInfo]
     Parameters: ClassVar[type[Parameters]] = _NoParameters
+    history_limit: ClassVar[int | None] = HISTORY_LIMIT
+    """How many of a user's newest items are read; None = all (models the database does not compute live)."""
     supported_only: ClassVar[bool] = False
     """True where a score of 0 means "no evidence": such items follow the others, by popularity."""
 
@@ -169,7 +171,7 @@ class Recommender(ABC):
     def scores(self, users: ArrayLike) -> NDArray[np.float32]:
         """[B, I] – scores of all items for trained users, seen items included."""
         users = self._checked_users(users)
-        return self._score(self.train.histories(users), users)
+        return self._score(self.train.histories(users, self.history_limit), users)
 
     def cold_scores(self, lists: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """[B, I] – scores for visitors who are known by a list of item indices alone."""
@@ -194,7 +196,7 @@ class Recommender(ABC):
         users = self._checked_users(users)
         found = [
             self._rank(
-                self.train.histories(block),
+                self.train.histories(block, self.history_limit),
                 block,
                 k,
                 _union(
@@ -431,6 +433,83 @@ class ItemWeightRecommender(Recommender):
     def _restore(self, state: Mapping[str, NDArray]) -> None:
         n = self.train.n_items
         self._weights = sp.csr_array((state["data"], state["indices"], state["indptr"]), shape=(n, n))
+
+
+class UserVectorRecommender(Recommender):
+    """A model with a vector for every user and item: ``vectors/1``; score = dot product.
+
+    A subclass sets ``_users`` [U, D] and ``_items`` [I, D] float32 in ``_fit``. A visitor gets the mean of
+    the item vectors of the history, unless ``_fold_in`` knows better.
+    """
+
+    history_limit: ClassVar[int | None] = None
+    cold: ClassVar[str] = "mean"
+    _users: NDArray[np.float32]
+    _items: NDArray[np.float32]
+
+    def user_vectors(self) -> NDArray[np.float32]:
+        """[U, D]."""
+        return self._users
+
+    def item_vectors(self) -> NDArray[np.float32]:
+        """[I, D]."""
+        return self._items
+
+    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
+        """[B, D] – vectors of visitors; zero for an empty history."""
+        rows = np.asarray(histories.matrix @ self._items)
+        total = np.asarray(histories.matrix.sum(axis=1)).reshape(-1, 1)
+        return np.divide(rows, total, out=np.zeros_like(rows), where=total > 0)
+
+    def _query(self, histories: Histories, users: NDArray | None) -> NDArray[np.float32]:
+        return self._fold_in(histories) if users is None else self._users[users]
+
+    def _score(self, histories: Histories, users: NDArray | None) -> NDArray[np.float32]:
+        return self._query(histories, users) @ self._items.T
+
+    def _exact(self, histories: Histories, users: NDArray | None, items: NDArray) -> NDArray[np.float64]:
+        return exact_dot(self._query(histories, users), self._items, items)
+
+    def payload(self) -> VectorPairs:
+        return VectorPairs(
+            self.train.user_keys,
+            self.train.item_keys,
+            self._users,
+            self._items,
+            "dot",
+            self.cold,
+            self.parameters.to_mapping() | {"seed": self.seed},
+        )
+
+    def _state(self) -> dict[str, NDArray]:
+        return {"users": self._users, "items": self._items}
+
+    def _restore(self, state: Mapping[str, NDArray]) -> None:
+        self._users, self._items = state["users"], state["items"]
+
+
+class ListRecommender(Recommender):
+    """A model that leaves as finished lists, ``lists/1``: computed here for every user, served as they
+    are."""
+
+    history_limit: ClassVar[int | None] = None
+    list_length: ClassVar[int] = 100
+
+    def payload(self) -> RankedLists:
+        known = np.flatnonzero(self.train.user_degrees > 0)
+        found = self.recommend(known, min(self.list_length, self.train.n_items))
+        there = found.items >= 0
+        users = np.broadcast_to(known[:, None], found.items.shape)
+        ranks = np.broadcast_to(np.arange(1, found.items.shape[1] + 1), found.items.shape)
+        return RankedLists(
+            self.train.user_keys,
+            self.train.item_keys,
+            users[there].astype(np.int32),
+            found.items[there].astype(np.int32),
+            ranks[there].astype(np.int32),
+            found.scores[there].astype(np.float32),
+            self.parameters.to_mapping() | {"seed": self.seed},
+        )
 
 
 def _union(first: sp.csr_array | None, second: sp.csr_array | None) -> sp.csr_array | None:

@@ -71,6 +71,56 @@ class UserBatches:
         return UserBatch(*(torch.from_numpy(part).to(moment.device) for part in parts))
 
 
+class PairBatches:
+    """Cuts all pairs into batches, in a new order every epoch, each with its own negatives.
+
+    Args:
+        interactions: the training graph.
+        size: pairs of a batch over all devices.
+        negatives: drawn for each pair, uniform among the items the user does not have.
+    """
+
+    TRIES = 20
+
+    def __init__(self, interactions: Interactions, size: int, negatives: int) -> None:
+        self.users, self.items = interactions.user_index, interactions.matrix.indices.astype(np.int64)
+        self.weights = interactions.matrix.data
+        self.keys, self.n_items = interactions.pairs(), interactions.n_items
+        self.size, self.negatives = size, negatives
+        self.fingerprint = fingerprint(interactions)
+
+    def steps(self) -> int:
+        return max(1, -(-len(self.users) // self.size))
+
+    def order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        return rng.permutation(len(self.users))
+
+    def batch(self, moment: Moment) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """users [B], items [B], negatives [B, S], weights [B] on the device; ``moment.shared`` is the
+        order."""
+        chosen = moment.shared[moment.step * self.size : (moment.step + 1) * self.size]
+        chosen = chosen[moment.rank :: moment.world]
+        users = self.users[chosen]
+        drawn = self.draw(users, moment.rng)
+        parts = (users, self.items[chosen], drawn, self.weights[chosen])
+        return tuple(torch.from_numpy(part).to(moment.device) for part in parts)
+
+    def draw(self, users: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """[B, S] – items none of which the user has, checked against all of the user's pairs.
+
+        A user who has nearly everything keeps a random item after ``TRIES`` draws.
+        """
+        drawn = rng.integers(0, self.n_items, (len(users), self.negatives))
+        for _ in range(self.TRIES):
+            wanted = users[:, None] * self.n_items + drawn
+            at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+            known = self.keys[at] == wanted
+            if not known.any():
+                break
+            drawn[known] = rng.integers(0, self.n_items, int(known.sum()))
+        return drawn
+
+
 def fingerprint(interactions: Interactions) -> str:
     """Hash of the graph a run is trained on, so that a checkpoint of other data is refused."""
     digest = hashlib.sha256()

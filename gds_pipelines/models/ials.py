@@ -14,7 +14,6 @@ Source: Hu, Koren & Volinsky (2008); weights and scaled regularisation of Rendle
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numba as nb
@@ -23,10 +22,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Histories, Interactions
-from gds_pipelines.models.base import ModelInfo, Recommender
-from gds_pipelines.models.kernels import exact_dot
+from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.models.payload import VectorPairs
 from gds_pipelines.training import Progress, TrainingOptions, use_threads
 
 
@@ -40,7 +37,7 @@ class IALSParameters(Parameters):
     scale: float = param(0.1, "standard deviation of a start vector's length", above=0.0)
 
 
-class IALS(Recommender):
+class IALS(UserVectorRecommender):
     info = ModelInfo(
         name="ials",
         title="Implicit matrix factorisation by alternating least squares",
@@ -48,6 +45,7 @@ class IALS(Recommender):
         contract="vectors/1",
     )
     Parameters = IALSParameters
+    cold = "fold-in"
 
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
@@ -85,45 +83,10 @@ class IALS(Recommender):
             interactions
         )
 
-    # ---------------------------------------------------------------- scoring
-
-    def user_vectors(self) -> NDArray[np.float32]:
-        """[U, D]; the zero vector for a user without interactions."""
-        return self._users
-
-    def item_vectors(self) -> NDArray[np.float32]:
-        """[I, D]."""
-        return self._items
-
-    def _query(self, histories: Histories, users: NDArray | None) -> NDArray[np.float32]:
-        if users is not None:
-            return self._users[users]
+    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
         out = np.zeros((len(histories), self.parameters.dimension), np.float32)
         self._solve(histories.matrix, self._items, out)
         return out
-
-    def _score(self, histories: Histories, users: NDArray | None) -> NDArray[np.float32]:
-        return self._query(histories, users) @ self._items.T
-
-    def _exact(self, histories: Histories, users: NDArray | None, items: NDArray) -> NDArray[np.float64]:
-        return exact_dot(self._query(histories, users), self._items, items)
-
-    def payload(self) -> VectorPairs:
-        return VectorPairs(
-            self.train.user_keys,
-            self.train.item_keys,
-            self._users,
-            self._items,
-            "dot",
-            "fold-in",
-            self.parameters.to_mapping(),
-        )
-
-    def _state(self) -> dict[str, NDArray]:
-        return {"users": self._users, "items": self._items}
-
-    def _restore(self, state: Mapping[str, NDArray]) -> None:
-        self._users, self._items = state["users"], state["items"]
 
 
 @nb.njit(parallel=True, cache=True, fastmath=True, nogil=True)

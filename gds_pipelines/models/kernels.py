@@ -41,6 +41,24 @@ def exact_dot(
     return out
 
 
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _multiply(pointer, index, data, table, out):
+    for r in nb.prange(out.shape[0]):
+        for p in range(pointer[r], pointer[r + 1]):
+            w = data[p]
+            j = index[p]
+            for d in range(out.shape[1]):
+                out[r, d] += w * table[j, d]
+
+
+def multiply(matrix: sp.csr_array, table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """CSR [R, C] times dense [C, D]; every entry is summed in storage order, whatever stands in other
+    columns."""
+    out = np.zeros((matrix.shape[0], table.shape[1]), np.float32)
+    _multiply(matrix.indptr, matrix.indices, matrix.data, np.ascontiguousarray(table, np.float32), out)
+    return out
+
+
 @nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)
 def spmm_add(pointer, index, data, table, out, sign):
     """out += sign * (CSR rows times table): sparse [R, C] times dense [C, D] into [R, D]."""

@@ -12,6 +12,7 @@ Source: He et al. 2020 (LightGCN), with e_u = 0.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse as sp
@@ -30,13 +31,8 @@ def normalized(interactions: Interactions) -> sp.csr_array:
     return sp.csr_array((data.astype(np.float32), m.indices, m.indptr), shape=m.shape)
 
 
-class BipartitePropagation(torch.nn.Module):
-    """e, and the sum of user layers, from item base vectors; differentiable, on any device.
-
-    Args:
-        interactions: the training graph.
-        layers: L >= 0.
-    """
+class _OnGraph(torch.nn.Module):
+    """Holds A and its transpose; they follow the parameters to a device, and stay out of checkpoints."""
 
     def __init__(self, interactions: Interactions, layers: int) -> None:
         super().__init__()
@@ -45,10 +41,18 @@ class BipartitePropagation(torch.nn.Module):
         self._there, self._back = sparse_tensor(forward), sparse_tensor(sp.csr_array(forward.T.tocsr()))
 
     def _apply(self, fn, recurse=True):
-        # The matrices follow the parameters to the device, but stay float32 and out of the checkpoint.
-        probe = fn(torch.zeros(1))
-        self._there, self._back = self._there.to(probe.device), self._back.to(probe.device)
+        device = fn(torch.zeros(1)).device  # not `fn` itself: it may change the type as well
+        self._there, self._back = self._there.to(device), self._back.to(device)
         return super()._apply(fn, recurse)
+
+
+class BipartitePropagation(_OnGraph):
+    """e, and the sum of user layers, from item base vectors; differentiable, on any device.
+
+    Args:
+        interactions: the training graph.
+        layers: L >= 0.
+    """
 
     def forward(self, base: Tensor) -> tuple[Tensor, Tensor]:
         """(users [U, D], items [I, D]): the mean over layers 0..L, as formats.md defines e."""
@@ -63,6 +67,33 @@ class BipartitePropagation(torch.nn.Module):
         if users is None:
             users = base.new_zeros(self._there.shape[0], base.shape[1])
         return users / (self.layers + 1), items / (self.layers + 1)
+
+
+class FullPropagation(_OnGraph):
+    """All layers of both sides from base vectors on both; differentiable, on any device.
+
+    Args:
+        interactions: the training graph.
+        layers: L >= 0.
+    ``known_users`` [U] says who has at least one interaction.
+    """
+
+    def __init__(self, interactions: Interactions, layers: int) -> None:
+        super().__init__(interactions, layers)
+        self.known_users = interactions.user_degrees > 0
+
+    def forward(
+        self, users: Tensor, items: Tensor, disturb: Callable[[Tensor], Tensor] = lambda layer: layer
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Layers 0..L as (users [U, D], items [I, D]); ``disturb`` is applied to every layer above 0."""
+        found = [(users, items)]
+        for _ in range(self.layers):
+            users, items = (
+                disturb(_Product.apply(items, self._there, self._back)),
+                disturb(_Product.apply(users, self._back, self._there)),
+            )
+            found.append((users, items))
+        return found
 
 
 def final_vectors(interactions: Interactions, base: np.ndarray, layers: int) -> tuple[np.ndarray, np.ndarray]:

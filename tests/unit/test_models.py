@@ -361,3 +361,121 @@ def test_a_fism_step_equals_autograd_and_adam(compiled, monkeypatch):
     for found, expected in ((learner.items, items), (learner.sources, sources)):
         moved = (found.double() - expected).abs() > 1e-5
         assert moved.double().mean() < 0.02
+
+
+def test_userknn_equals_a_dense_computation():
+    data = awkward()
+    model = models.recommender("userknn")({"neighbours": 3, "shrink": 1.0}).fit(data)
+    x = data.matrix.toarray().astype(np.float64)
+    length = np.sqrt((x**2).sum(axis=1))
+    similarity = (x @ x.T) / (np.outer(length, length) + 1.0)
+    np.fill_diagonal(similarity, 0)
+    for row in similarity:
+        row[np.lexsort((np.arange(len(row)), -row.astype(np.float32)))[3:]] = 0
+    assert model.scores(np.arange(40)) == pytest.approx(similarity @ x, abs=1e-5)
+
+
+@pytest.mark.parametrize("dense_items", [100, 0])
+def test_ease_solves_each_item_s_ridge_regression(dense_items):
+    data = awkward()
+    given = {"regularization": 2.0, "dense_items": dense_items, "local": 29, "neighbours": 30}
+    model = models.recommender("ease")(given).fit(data)
+    x = data.matrix.toarray().astype(np.float64)
+    expected = np.zeros((30, 30))
+    shared = x.T @ x
+    for j in range(30):
+        # The local form asks only items that share a user with j.
+        others = [i for i in range(30) if i != j and (dense_items or shared[i, j])]
+        left = x[:, others].T @ x[:, others] + 2.0 * np.eye(len(others))
+        expected[others, j] = np.linalg.solve(left, x[:, others].T @ x[:, j])
+    found = model._weights.toarray()
+    assert found == pytest.approx(expected, abs=1e-5)
+    few = models.recommender("ease")(given | {"neighbours": 4}).fit(data)._weights
+    assert np.diff(few.indptr).max() == 4
+    assert np.abs(few.toarray()).max(axis=1) == pytest.approx(np.abs(found).max(axis=1))
+
+
+def dense_graph(data):
+    w = data.matrix.toarray().astype(np.float64)
+    return w, w / np.sqrt(np.outer(np.maximum(data.user_degrees, 1), np.maximum(data.item_degrees, 1)))
+
+
+def test_gfcf_equals_dense_filters():
+    data = awkward()
+    model = models.recommender("gfcf")({"factors": 5, "alpha": 0.4}, seed=1).fit(data)
+    x, r = dense_graph(data)
+    v = np.linalg.svd(r)[2][:5].T
+    root = np.sqrt(np.maximum(data.item_degrees, 1))
+    expected = x @ (r.T @ r) + 0.4 * (x / root) @ v @ v.T * root
+    assert model.scores(np.arange(40)) == pytest.approx(expected, abs=1e-3)
+
+
+def test_chebycf_equals_its_filter_on_the_dense_spectrum():
+    from gds_pipelines.models.chebycf import coefficients
+
+    data = awkward()
+    given = {"order": 6, "flatness": 1.5, "factors": 4, "alpha": 0.2, "beta": 0.4}
+    model = models.recommender("chebycf")(given, seed=1).fit(data)
+    x, r = dense_graph(data)
+    values, basis = np.linalg.eigh(np.eye(30) - 2 * r.T @ r)
+    answer = np.polynomial.chebyshev.chebval(values, coefficients(6, 1.5))
+    v = np.linalg.svd(r)[2][:4].T
+    degree = np.maximum(data.item_degrees, 1) ** 0.4 * (data.item_degrees > 0)
+    signal = np.divide(x, degree, out=np.zeros_like(x), where=degree > 0)
+    expected = signal @ (basis * answer @ basis.T + 0.2 * v @ v.T) * degree
+    assert model.scores(np.arange(40)) == pytest.approx(expected, abs=1e-3)
+
+
+# Order 1: the plateau is 1 at -1 and 0 at 1; taken as values at the nodes -+1/sqrt 2 the line is 1/2 - t /
+# sqrt 2.
+def test_plateau_coefficients_match_values_worked_by_hand():
+    from gds_pipelines.models.chebycf import coefficients
+
+    assert coefficients(1, 2.0) == pytest.approx([0.5, -(0.5**0.5)], abs=1e-6)
+
+
+def test_negatives_are_never_items_the_user_has():
+    from gds_pipelines.models.batches import PairBatches
+
+    data = awkward()
+    drawn = PairBatches(data, 64, 50).draw(data.user_index, np.random.default_rng(0))
+    assert not data.matrix.toarray()[data.user_index[:, None], drawn].any()
+    assert len(np.unique(drawn)) > 25
+
+
+def test_lightgcn_full_propagates_both_sides():
+    data = awkward()
+    model = models.recommender("lightgcn-full")({"dimension": 4, "epochs": 1, "layers": 2}, seed=1)
+    from gds_pipelines.models.lightgcn_full import GraphLearner
+
+    learner = GraphLearner(model, data, None)
+    _, a = dense_graph(data)
+    u, i = learner.users.detach().double().numpy(), learner.items.detach().double().numpy()
+    users, items = learner.vectors()
+    assert items == pytest.approx((i + a.T @ u + a.T @ (a @ i)) / 3, abs=1e-5)
+    assert users[1:] == pytest.approx(((u + a @ i + a @ (a.T @ u)) / 3)[1:], abs=1e-5)
+
+
+def test_auto_adds_the_logit_and_the_log_of_the_walk():
+    data = awkward()
+    given = {
+        "dimension": 4,
+        "epochs": 1,
+        "weight": 1.5,
+        "floor": 0.01,
+        "walk_source": 0.7,
+        "walk_target": 0.2,
+    }
+    model = models.recommender("auto")(given, seed=1).fit(data, options=OPTIONS)
+    x = data.matrix.toarray().astype(np.float64)
+    du, di = np.maximum(data.user_degrees, 1.0), np.maximum(data.item_degrees, 1.0)
+    walk = x @ np.diag(di**-0.7) @ x.T @ np.diag(1 / du) @ x @ np.diag(di**-0.2)
+    users = np.arange(1, 40)
+    q = model._fism.user_vectors(users).astype(np.float64)
+    logit = q / np.linalg.norm(q, axis=1, keepdims=True) @ model._fism.item_vectors().T / 0.12
+    expected = logit + 1.5 * np.log((walk + 0.01 * walk.max(axis=1, keepdims=True))[1:])
+    assert model.scores(users) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    chosen = models.recommender("auto")({"dimension": 4, "epochs": 1}, seed=1).fit(data, options=OPTIONS)
+    from gds_pipelines.models.auto import WEIGHTS
+
+    assert chosen.training_report["weight"] in WEIGHTS

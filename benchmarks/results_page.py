@@ -1,0 +1,115 @@
+"""RESULTS.md and the figures of ``gnn4j models``, made from the committed result files and nothing else.
+
+    .venv/bin/python -m benchmarks.results_page
+
+Result files with the same ``table`` share one table, best first where they measure recall; the others get
+one each.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PAGE = HERE / "RESULTS.md"
+FIGURES = HERE.parent / "gds_pipelines" / "models" / "measured.json"
+HEAD = """# Results
+
+Made by `python -m benchmarks.results_page` from the files under `benchmarks/*/results`; do not edit.
+Every figure was measured by the command that stands with it. Intervals are 95 %, by bootstrap over users.
+"""
+
+
+def read(root: Path = HERE) -> list[dict[str, Any]]:
+    """All result files, by path."""
+    files = sorted(root.glob("*/results/*.json"))
+    return [
+        {"file": file.relative_to(root).as_posix()} | json.loads(file.read_text(encoding="utf-8"))
+        for file in files
+    ]
+
+
+def page(results: Iterable[Mapping[str, Any]]) -> str:
+    """The text of RESULTS.md."""
+    tables: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        tables.setdefault(result.get("table", result["file"]), []).append(result)
+    return HEAD + "".join(_section(group) for group in tables.values())
+
+
+def measured(results: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Figures of models with their default hyper-parameters, by model: data, figure, value, seed."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        if not str(result.get("table", "")).startswith("accuracy/"):
+            continue
+        for row in result["rows"]:
+            for figure in ("recall@20", "ndcg@20"):
+                entry = {
+                    "data": result["dataset"],
+                    "figure": figure,
+                    "value": row[figure],
+                    "seed": row["seed"],
+                }
+                found.setdefault(row["model"], []).append(entry)
+    return {name: found[name] for name in sorted(found)}
+
+
+def _section(group: list[Mapping[str, Any]]) -> str:
+    rows = [row for result in group for row in result["rows"]]
+    if all("recall@20" in row for row in rows):
+        rows.sort(key=lambda row: (-row["recall@20"], row["model"], row.get("seed", 0)))
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = [f"\n## {group[0]['title']}\n", _line(columns), _line(["---"] * len(columns))]
+    lines += [_line([_shown(row.get(column)) for column in columns]) for row in rows]
+    compared = [_compared(result) for result in group]
+    if any(compared):
+        lines += ["", "Against the best baseline, paired over users:", ""]
+        lines += [f"- {text}" for text in compared if text]
+    lines += ["", "Made by:", "", "```"]
+    lines += list(dict.fromkeys(result["command"] for result in group))
+    lines += ["```", ""]
+    lines += [f"- {text}" for text in dict.fromkeys(_conditions(result) for result in group)]
+    return "\n".join(lines) + "\n"
+
+
+def _compared(result: Mapping[str, Any]) -> str:
+    texts = []
+    for row in result.get("comparisons", []):
+        low, high = row["interval95"]
+        texts.append(
+            f"{row['metric']} {row['difference']:+.4f} [{low:+.4f}, {high:+.4f}] against {row['baseline']}, "
+            f"p {'<' if row['p'] < 0.001 else '='} {max(row['p'], 0.001):.3f}"
+        )
+    name, seed = result["rows"][0].get("model", ""), result["rows"][0].get("seed", "")
+    return f"{name} (seed {seed}): {'; '.join(texts)}" if texts else ""
+
+
+def _conditions(result: Mapping[str, Any]) -> str:
+    note = f"; {result['note']}" if result.get("note") else ""
+    first = result["rows"][0] if result["rows"] else {}
+    name = f"{first['model']}: " if "model" in first else ""
+    return f"{name}{result['date']}, {result['machine']}{note}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def main() -> None:
+    results = read()
+    PAGE.write_text(page(results), encoding="utf-8")
+    FIGURES.write_text(json.dumps(measured(results), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""LightGCN as published: base vectors on users and items, BPR over sampled negatives, mean of all layers.
+
+    h(k+1)(a) = sum_b w(a,b) h(k)(b) / sqrt(d(a) d(b)),  e = mean of layers 0..L
+
+Kept to reproduce papers and to compare with; ``lightgcn`` (base vectors on items only) serves new users as
+well
+as old ones and has half the parameters. Cost of a step: 4 L sparse products of the whole graph, so take
+large batches.
+Source: He et al. 2020, "LightGCN: Simplifying and powering graph convolution network for recommendation".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.losses import bpr
+from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
+from gds_pipelines.models.batches import PairBatches, validation_figures
+from gds_pipelines.models.parameters import Parameters, param
+from gds_pipelines.models.propagation import FullPropagation
+from gds_pipelines.training import Learner, Moment, TrainingOptions, train
+
+
+@dataclass(frozen=True)
+class LightGCNFullParameters(Parameters):
+    dimension: int = param(64, "length of the vectors", low=1, high=2048)
+    layers: int = param(3, "propagation steps", low=1, high=8)
+    epochs: int = param(100, "passes over the pairs", low=1, high=10_000)
+    batch_pairs: int = param(8192, "pairs of a step", low=1)
+    negatives: int = param(1, "items drawn a pair", low=1, high=1000)
+    learning_rate: float = param(0.01, "peak of the schedule", above=0.0)
+    regularization: float = param(1e-4, "weight of the squared lengths of a batch's base vectors", low=0.0)
+
+
+class LightGCNFull(UserVectorRecommender):
+    info = ModelInfo(
+        name="lightgcn-full",
+        title="LightGCN with base vectors on users and items, as published",
+        source="He et al. 2020, LightGCN: Simplifying and powering graph convolution network for "
+        "recommendation",
+        contract="vectors/1",
+    )
+    Parameters = LightGCNFullParameters
+
+    def _fit(
+        self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
+    ) -> None:
+        learner = GraphLearner(self, interactions, validation)
+        self.training_report = train(learner, options).to_mapping()
+        self._users, self._items = learner.vectors()
+
+    @classmethod
+    def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:
+        rows = interactions.n_users + interactions.n_items
+        return 4 * parameters.dimension * rows * (4 + 3 * parameters.layers) + 64 * len(interactions)
+
+
+class GraphLearner(Learner):
+    """Base vectors of both sides, propagated whole in every step; BPR on the result."""
+
+    def __init__(
+        self, model: UserVectorRecommender, interactions: Interactions, validation: Interactions | None
+    ) -> None:
+        super().__init__()
+        chosen = model.parameters
+        self.chosen = chosen
+        self.name, self.seed, self.hyperparameters = model.info.name, model.seed, chosen.to_mapping()
+        self.epochs, self.learning_rate = chosen.epochs, chosen.learning_rate
+        self.batches = PairBatches(interactions, chosen.batch_pairs, chosen.negatives)
+        self.fingerprint = self.batches.fingerprint
+        self.propagate = FullPropagation(interactions, chosen.layers)
+        start = torch.Generator().manual_seed(model.seed)
+        for name, rows in (("users", interactions.n_users), ("items", interactions.n_items)):
+            setattr(
+                self, name, torch.nn.Parameter(0.1 * torch.randn(rows, chosen.dimension, generator=start))
+            )
+        self.model, self.validation = model, validation
+
+    def steps(self) -> int:
+        return self.batches.steps()
+
+    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        return self.batches.order(rng)
+
+    def final(self, layers: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Users [U, D] and items [I, D] from the layers 0..L."""
+        return tuple(torch.stack(side).mean(dim=0) for side in zip(*layers, strict=True))
+
+    def ranking_loss(
+        self, batch: tuple[torch.Tensor, ...], users: torch.Tensor, items: torch.Tensor
+    ) -> torch.Tensor:
+        """BPR of a batch plus the penalty on its base vectors."""
+        who, liked, negatives, weights = batch
+        p, q = users[who], items[liked]
+        n = items[negatives.flatten()].view(*negatives.shape, -1)
+        positive, negative = (p * q).sum(dim=1), torch.bmm(n, p[:, :, None])[:, :, 0]
+        base = self.users[who].square().sum() + self.items[liked].square().sum()
+        base = base + self.items[negatives.flatten()].square().sum() / negatives.shape[1]
+        return bpr(positive, negative, weights) + self.chosen.regularization * base / (2 * len(who))
+
+    def forward(self, moment: Moment) -> torch.Tensor:
+        users, items = self.final(self.propagate(self.users, self.items))
+        return self.ranking_loss(self.batches.batch(moment), users, items)
+
+    @torch.no_grad()
+    def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """User and item vectors after propagation; the vector of a user without interactions is zero."""
+        users, items = self.final(self.propagate(self.users, self.items))
+        users, items = users.cpu().numpy().copy(), items.cpu().numpy().copy()
+        users[~self.propagate.known_users] = 0
+        return users, items
+
+    def evaluate(self) -> Mapping[str, float] | None:
+        if self.validation is None:
+            return None
+        self.model._users, self.model._items = self.vectors()
+        return validation_figures(self.model, self.validation)

@@ -1,0 +1,39 @@
+import json
+
+from benchmarks import results_page
+
+
+def test_the_committed_page_and_figures_are_made_from_the_committed_files():
+    results = results_page.read()
+    assert results_page.PAGE.read_text(encoding="utf-8") == results_page.page(results)
+    assert json.loads(results_page.FIGURES.read_text(encoding="utf-8")) == results_page.measured(results)
+
+
+def test_every_result_says_how_it_was_made():
+    for result in results_page.read():
+        assert {"title", "command", "machine", "date", "rows"} <= set(result), result["file"]
+        assert result["rows"], result["file"]
+
+
+def test_files_of_one_table_stand_together_best_first(tmp_path):
+    folder = tmp_path / "accuracy" / "results"
+    folder.mkdir(parents=True)
+    for name, value in (("weak", 0.1), ("strong", 0.2)):
+        row = {"model": name, "recall@20": value, "ndcg@20": value / 2, "seed": 1}
+        against = {
+            "metric": "recall@20",
+            "baseline": "x",
+            "difference": 0.1,
+            "interval95": [0.0, 0.2],
+            "p": 0.0005,
+        }
+        result = {"title": "T", "command": f"run {name}", "machine": "m", "date": "d", "rows": [row]}
+        result |= {"table": "accuracy/t", "dataset": "t", "comparisons": [against]}
+        (folder / f"{name}.json").write_text(json.dumps(result))
+    results = results_page.read(tmp_path)
+    text = results_page.page(results)
+    assert text.count("## T") == 1
+    assert text.index("| strong |") < text.index("| weak |")
+    assert "recall@20 +0.1000 [+0.0000, +0.2000] against x, p < 0.001" in text
+    assert "run strong" in text
+    assert results_page.measured(results)["strong"][0]["value"] == 0.2
