@@ -15,12 +15,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import platformdirs
 import psutil
+from filelock import FileLock, Timeout
 
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.home import Home, write_private
@@ -30,6 +33,7 @@ from gds_pipelines.server.memory import Memory, memory_for, own_memory, usable_m
 from gds_pipelines.server.report import Report
 from gds_pipelines.server.settings import (
     ADVERTISED_HOST,
+    JVM_ADDITIONAL,
     LISTEN,
     WORKER,
     Ports,
@@ -195,22 +199,22 @@ def start(
     password = _password(home, java)
     plugin = home.plugins / installed(home).plugin_jar
     for attempt in range(1, _START_ATTEMPTS + 1):
-        bolt = free_port(bolt_port)
-        ports = Ports(bolt, free_port(http_port, taken=bolt))
-        values = settings(home, ports, memory, plugin if plugin.is_file() else None) | dict(extra or {})
-        write_configuration(home, values)
-        report.step(f"Starting Neo4j on port {ports.bolt}")
-        log_offset = home.log.stat().st_size if home.log.exists() else 0
-        process = _launch(java_command(java.executable, home, memory, java.version), home)
-        running = Running(process.pid, ports.bolt, ports.http, installed(home).plugin_sha256, log_offset)
-        write_private(_state_file(home), json.dumps(asdict(running)))
         try:
-            _await(home, running, seconds)
+            with reserved_port(bolt_port) as bolt, reserved_port(http_port) as http:
+                values = settings(home, Ports(bolt, http), memory, plugin if plugin.is_file() else None)
+                values |= dict(extra or {})
+                write_configuration(home, values)
+                options = (values | own_settings(home)).get(JVM_ADDITIONAL, "")
+                report.step(f"Starting Neo4j on port {bolt}")
+                log_offset = home.log.stat().st_size if home.log.exists() else 0
+                process = _launch(java_command(java.executable, home, memory, java.version, options), home)
+                running = Running(process.pid, bolt, http, installed(home).plugin_sha256, log_offset)
+                write_private(_state_file(home), json.dumps(asdict(running)))
+                _await(home, running, seconds)
         except ServerFailed as error:
-            # Between the look at a port and Neo4j's own bind, another program may have taken it.
+            # Between our look at a port and Neo4j's own bind, another program may have taken it.
             lost_port = any(word in line for line in error.said for word in _PORT_TAKEN)
-            _kill(running.pid)
-            _state_file(home).unlink(missing_ok=True)
+            kill(home)
             if not lost_port or attempt == _START_ATTEMPTS:
                 raise
             continue
@@ -249,14 +253,34 @@ def kill(home: Home) -> None:
     _state_file(home).unlink(missing_ok=True)
 
 
-def free_port(wanted: int, taken: int | None = None) -> int:
-    """``wanted`` or the first free port above it, on both loopback addresses; any port when 200 are taken."""
-    for port in range(wanted, min(wanted + _PORTS_TRIED, 65536)):
-        if port != taken and is_free(port):
-            return port
-    with socket.socket() as probe:
-        probe.bind((LISTEN, 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def reserved_port(wanted: int) -> Iterator[int]:
+    """``wanted`` or the first free port above it, on both loopback addresses, held for us meanwhile.
+
+    Neo4j binds its ports late in a start. Until then a lock file keeps this user's other starts away; against
+    foreign programs only a second try helps.
+
+    Raises:
+        PipelineError: if 200 ports in a row are taken.
+    """
+    directory = platformdirs.user_cache_path("gnn4j") / "ports"
+    directory.mkdir(parents=True, exist_ok=True)
+    last = min(wanted + _PORTS_TRIED, 65536) - 1
+    for port in range(wanted, last + 1):
+        lock = FileLock(directory / f"{port}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            continue
+        try:
+            if is_free(port):
+                yield port
+                return
+        finally:
+            lock.release()
+    raise PipelineError(
+        f"All ports from {wanted} to {last} are taken. Name others with --bolt-port, --http-port."
+    )
 
 
 def log_tail(path: Path, since: int = 0, lines: int = _TAIL_LINES) -> list[str]:

@@ -15,6 +15,7 @@ ADVERTISED_HOST = "localhost"
 
 WEB_PACKAGE = "io.gnn4j.web"
 OWN_SETTINGS = "own.conf"
+JVM_ADDITIONAL = "server.jvm.additional"
 WORKER = "gnn_worker"
 
 _DECLARATIONS = "META-INF/services/org.neo4j.configuration.SettingsDeclaration"
@@ -119,12 +120,22 @@ def own_settings(home: Home) -> dict[str, str]:
         text = (home.conf / OWN_SETTINGS).read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    pairs = (line.partition("=") for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        name, sign, value = (part.strip() for part in line.partition("="))
+        if not sign or name.startswith("#"):
+            continue
+        # The one setting that may stand several times, an option of the JVM each.
+        values[name] = f"{values[name]} {value}" if name == JVM_ADDITIONAL and name in values else value
+    return values
 
 
-def java_command(java: Path, home: Home, memory: Memory, version: int) -> list[str]:
-    """The command that runs the server; the marker tells this server's process from all others."""
+def java_command(java: Path, home: Home, memory: Memory, version: int, own_options: str = "") -> list[str]:
+    """The command that runs the server; the marker tells this server's process from all others.
+
+    Args:
+        own_options: the value of ``server.jvm.additional``; separated by blanks, they come last and win.
+    """
     options = [
         *JVM_OPTIONS,
         *(["--sun-misc-unsafe-memory-access=allow"] if version >= 23 else []),
@@ -133,6 +144,7 @@ def java_command(java: Path, home: Home, memory: Memory, version: int) -> list[s
         # Netty and the page cache of GDS live outside the heap; without a bound they may take as much again.
         f"-XX:MaxDirectMemorySize={max(memory.heap // 2, 256) * MEBIBYTE}",
         marker(home),
+        *own_options.split(),
     ]
     # Procedures are found by scanning plugins/, extensions only on the class path: our jar is needed in both.
     class_path = [str(home.lib / "*"), *(str(jar) for jar in sorted(home.plugins.glob("gnn4j-plugin-*.jar")))]

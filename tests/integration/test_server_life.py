@@ -26,7 +26,10 @@ from gds_pipelines.server.report import Silent
 
 pytestmark = pytest.mark.server
 
-SMALL = Memory(heap=512, page_cache=128)
+SMALL = {
+    "memory": Memory(heap=512, page_cache=128),
+    "extra": {"server.jvm.additional": "-XX:TieredStopAtLevel=1"},
+}
 START = """
 import json, sys
 from pathlib import Path
@@ -36,7 +39,8 @@ from gds_pipelines.server.memory import Memory
 from gds_pipelines.server.report import Silent
 root, software, bolt = sys.argv[1:]
 server = EmbeddedServer(Home(Path(root), software=Path(software)))
-status = server.start(Silent(), memory=Memory(heap=512, page_cache=128), bolt_port=int(bolt))
+memory, extra = Memory(heap=512, page_cache=128), {"server.jvm.additional": "-XX:TieredStopAtLevel=1"}
+status = server.start(Silent(), memory=memory, extra=extra, bolt_port=int(bolt))
 print(json.dumps(status.as_dict()))
 """
 
@@ -121,10 +125,12 @@ def test_a_killed_server_is_recognised_and_started_again_with_its_data(embedded,
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        answers = iter([taken.getsockname()[1]])
-        real = process.free_port
-        monkeypatch.setattr(process, "free_port", lambda *a, **k: next(answers, None) or real(*a, **k))
-        after = embedded.start(Silent(), memory=SMALL)
+        port = taken.getsockname()[1]
+        blind = iter([True])
+        real = process.is_free
+        monkeypatch.setattr(process, "is_free", lambda port: next(blind, False) or real(port))
+        after = embedded.start(Silent(), **SMALL, bolt_port=port)
+    assert not after.uri.endswith(f":{port}")
     assert after.state == "running"
     assert after.pid != before.pid
     assert names(embedded) == ["kept"]
@@ -143,7 +149,7 @@ def test_a_start_that_fails_shows_the_end_of_the_log(embedded):
     name = f"server.{secrets.token_hex(4)}"
     (embedded.home.conf / "own.conf").write_text(f"{name}=1\n")
     with pytest.raises(process.ServerFailed) as error:
-        embedded.start(Silent(), memory=SMALL)
+        embedded.start(Silent(), **SMALL)
     assert "ended while it was starting" in str(error.value)
     assert name in str(error.value)
     assert embedded.status().state == "stopped"
@@ -154,5 +160,5 @@ def test_data_without_its_password_is_not_overwritten(embedded):
     password = process.password_file(embedded.home)
     aside = password.rename(password.with_name("aside"))
     with pytest.raises(PipelineError, match=r"There is data in .* password file .* is gone"):
-        embedded.start(Silent(), memory=SMALL)
+        embedded.start(Silent(), **SMALL)
     aside.rename(password)

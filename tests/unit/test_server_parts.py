@@ -183,6 +183,16 @@ def test_the_server_listens_on_loopback_with_authentication_and_own_settings_win
     assert [line for line in written if line.startswith("server.https")] == ["server.https.enabled=true"]
 
 
+def test_options_of_the_jvm_come_last_and_may_stand_several_times(tmp_path):
+    home = Home(tmp_path)
+    home.create()
+    (home.conf / "own.conf").write_text("server.jvm.additional=-XX:+UseZGC\nserver.jvm.additional=-Dx=a=b\n")
+    options = settings.own_settings(home)["server.jvm.additional"]
+    command = settings.java_command(tmp_path / "java", home, Memory(600, 200), 25, options)
+    assert command[command.index("-XX:+UseZGC") + 1] == "-Dx=a=b"
+    assert command.index("-XX:+UseG1GC") < command.index("-XX:+UseZGC") < command.index("-cp")
+
+
 def test_settings_of_the_plugin_are_written_only_when_its_jar_has_them(tmp_path):
     jar = tmp_path / "gnn4j-plugin-1.jar"
     with zipfile.ZipFile(jar, "w") as archive:
@@ -240,9 +250,28 @@ def test_a_taken_port_is_passed_over(family):
             pytest.skip("this machine has no IPv6")
         taken.listen()
         port = taken.getsockname()[1]
-        assert port < process.free_port(port) <= port + 200
-    assert process.free_port(port) == port
-    assert process.free_port(port, taken=port) != port
+        with process.reserved_port(port) as other:
+            assert port < other <= port + 200
+    with process.reserved_port(port) as same:
+        assert same == port
+
+
+def test_two_starts_never_reserve_the_same_port():
+    """Neo4j binds its port seconds after it was chosen; until then the port looks free to everybody."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with process.reserved_port(port) as one, process.reserved_port(port) as other:
+        assert one < other
+
+
+def test_when_all_ports_are_taken_the_options_are_named(monkeypatch):
+    monkeypatch.setattr(process, "is_free", lambda port: False)
+    with (
+        pytest.raises(PipelineError, match="All ports from 65500 to 65535 are taken"),
+        process.reserved_port(65500),
+    ):
+        pass
 
 
 def test_a_foreign_process_with_the_recorded_number_is_not_our_server(tmp_path):
