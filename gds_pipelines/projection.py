@@ -1,22 +1,29 @@
 """A task as a GDS projection: its labels, its behaviours, what else it names.
 
 Each behaviour is one relationship type of the projection, oriented as it is stored, or from user to item
-where it runs through middle nodes; ``alsoTypes`` stand beside. Relationships carry the task's
-``timeProperty``; the weights of behaviours are the task's and are applied by whoever reads the projection, as
-is the reduction of parallel relationships.
+where it runs through middle nodes; ``alsoTypes`` stand beside. Relationships carry ``weight``, the one of
+their behaviour (1 for ``alsoTypes``), and the task's ``timeProperty``, NaN where a relationship has none.
+Parallel relationships are all there: whoever reads the projection reduces them to the largest weight and the
+latest time. ``add_undirected`` gives GDS's algorithms reduced ones that go both ways.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from gds_pipelines.connection import Connection
 from gds_pipelines.errors import InvalidInput, did_you_mean
 from gds_pipelines.queries import query
 from gds_pipelines.task import Task
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_WEIGHT, _NO_TIME = "gnn_no_weight", "gnn_no_time"
+_NUMBER_LISTS = {f"LIST<{kind}>" for kind in ("INTEGER", "FLOAT", "INTEGER32", "FLOAT32", "NOTHING")}
 
 
 @dataclass(frozen=True)
@@ -45,18 +52,29 @@ def projected(connection: Connection, task: Task, name: str | None = None) -> It
         drop(connection, made.name)
 
 
-def project(connection: Connection, task: Task, name: str) -> Projected:
+def project(
+    connection: Connection,
+    task: Task,
+    name: str,
+    *,
+    properties: Mapping[str, Sequence[str]] | None = None,
+    reverse: bool = False,
+) -> Projected:
     """Project the whole of a task.
 
     Args:
         name: of the graph; must not exist.
+        properties: node properties by label, numbers or lists of numbers, as ``features.encode`` gives them.
+            A node without one has NaN, the smallest INTEGER, or no list.
+        reverse: also every relationship the other way round, as ``rev_<TYPE>``.
     Raises:
-        InvalidInput: labels, types or constraints that are not there, a time that is no INTEGER, a name
-            in use; all at once, before anything is projected.
+        InvalidInput: labels, types, properties or constraints that are not there, a time that is no INTEGER,
+            a name in use; all at once, before anything is projected.
         PipelineError: no GDS.
     """
     client = connection.gds()
-    faults = faults_of(connection, task)
+    properties = {label: list(names) for label, names in (properties or {}).items() if names}
+    faults = faults_of(connection, task) + _property_faults(connection, task, properties)
     if client.graph.list(name):
         faults.append(
             f"the graph '{name}' exists already; take another name, or: CALL gds.graph.drop('{name}')"
@@ -64,21 +82,90 @@ def project(connection: Connection, task: Task, name: str) -> Projected:
     if faults:
         raise InvalidInput("The task cannot be projected", faults)
     if any(behaviour.through for behaviour in task.via.values()):
+        names = sorted({one for found in properties.values() for one in found})
         made = connection.execute(
-            query("project_task", time=task.time_property or "at"),
+            query("project_task", time=task.time_property or _NO_TIME, properties=names),
             name=name,
             labels=list(task.labels),
-            **_behaviours(task),
+            **_behaviours(task, reverse),
         )[0]
         return Projected(name, made["nodeCount"], made["relationshipCount"], made["projectMillis"])
+    # No relationship has this property, so that all get the default: the weight of their behaviour. GDS only
+    # asks that the name is known.
+    connection.execute("CALL db.createProperty($name)", name=_NO_WEIGHT)
+    relationships = {
+        one: {"type": one, "orientation": "NATURAL", "properties": _relationship_properties(task, one)}
+        for one in [*task.via, *task.also_types]
+    }
+    if reverse:
+        relationships |= {
+            reverse_name(one): {**spec, "orientation": "REVERSE"} for one, spec in relationships.items()
+        }
     result = client.graph.project.native(
         name,
-        list(task.labels),
-        {one: {"type": one, "orientation": "NATURAL"} for one in [*task.via, *task.also_types]},
-        relationship_properties=_times(task),
+        {label: {"label": label, "properties": properties.get(label, [])} for label in task.labels},
+        relationships,
         log_progress=False,
     ).result
     return Projected(name, int(result.node_count), int(result.relationship_count), int(result.project_millis))
+
+
+def reverse_name(type_: str) -> str:
+    """What the relationships of a type are called the other way round."""
+    return f"rev_{type_}"
+
+
+def undirected_name(type_: str) -> str:
+    """What the relationships of a type are called where they go both ways."""
+    return f"und_{type_}"
+
+
+def add_undirected(connection: Connection, name: str, types: Iterable[str]) -> dict[str, int]:
+    """Relationships that go both ways, reduced, as ``und_<TYPE>``, beside those of some types.
+
+    Of parallel ones the largest value of each property stays; a time is NaN where one of them has none.
+
+    Args:
+        name: of a projection.
+        types: of its relationships.
+    Returns:
+        By new type the relationships, each pair counted in both directions.
+    """
+    client = connection.gds()
+    graph = client.graph.get(name)
+    return {
+        undirected_name(one): int(
+            client.graph.relationships.to_undirected(
+                graph, one, undirected_name(one), aggregation="MAX", log_progress=False
+            ).relationships_written
+        )
+        for one in types
+    }
+
+
+def keep_before(connection: Connection, name: str, into: str, time: str, cutoff: int) -> Projected:
+    """A copy of a projection without the relationships at or after a moment; those without a time stay.
+
+    What is computed on the copy knows nothing of the test part of a split by time. A type that has no
+    relationship left is not there at all.
+
+    Args:
+        name: of a projection whose relationships have the property ``time``.
+        into: name of the copy; must not exist.
+        cutoff: epoch milliseconds.
+    """
+    if not IDENTIFIER.fullmatch(time):
+        raise InvalidInput("The projection cannot be cut", [f"'{time}' is no name of letters, digits and _"])
+    client = connection.gds()
+    made = client.graph.filter(
+        client.graph.get(name),
+        into,
+        "*",
+        f"NOT r.{time} >= $cutoff",
+        parameters={"cutoff": float(cutoff)},
+        log_progress=False,
+    ).result
+    return Projected(into, int(made.node_count), int(made.relationship_count), int(made.project_millis))
 
 
 def drop(connection: Connection, name: str) -> None:
@@ -137,26 +224,52 @@ def _time_faults(connection: Connection, name: str, time: str) -> list[str]:
     ]
 
 
-def _times(task: Task) -> dict[str, dict[str, object]] | None:
-    if not task.time_property:
-        return None
-    # GDS keeps properties as doubles: milliseconds stay exact until the year 287396.
-    return {task.time_property: {"property": task.time_property, "defaultValue": float("nan")}}
+def _property_faults(
+    connection: Connection, task: Task, properties: Mapping[str, Sequence[str]]
+) -> list[str]:
+    faults = [
+        f"properties are asked of '{label}', which the task does not have.{did_you_mean(label, task.labels)}"
+        for label in properties
+        if label not in task.labels
+    ]
+    for label, names in properties.items():
+        for name in names if label in task.labels else ():
+            kinds = connection.execute(query("read_property_types", label=label, property=name))[0]["kinds"]
+            plain = {kind.replace(" NOT NULL", "") for kind in kinds}
+            if not plain:
+                faults.append(f"no {label} has the property '{name}'")
+            elif not plain <= {"INTEGER"} and not plain <= {"FLOAT"} and not plain <= _NUMBER_LISTS:
+                faults.append(
+                    f"{label}.{name} is {' and '.join(sorted(plain))}; GDS takes one type, INTEGER, FLOAT or "
+                    "lists of them. features.encode turns others into codes"
+                )
+    return faults
+    return faults
 
 
-def _behaviours(task: Task) -> dict[str, list[dict[str, str]]]:
+def _relationship_properties(task: Task, one: str) -> dict[str, dict[str, object]]:
+    behaviour = task.via.get(one)
+    weight = behaviour.weight if behaviour else 1.0
+    found = {"weight": {"property": _NO_WEIGHT, "defaultValue": weight}}
+    if task.time_property:
+        # GDS keeps properties as doubles: milliseconds stay exact until the year 287396.
+        found[task.time_property] = {"property": task.time_property, "defaultValue": float("nan")}
+    return found
+
+
+def _behaviours(task: Task, reverse: bool) -> dict[str, list[Any]]:
     """The parameters of the Cypher projection.
 
     A behaviour over two relationships becomes one from user to item; longer ones are refused.
     """
     direct, through, faults = [], [], []
     for name, behaviour in task.via.items():
-        ends = {"source": task.to, "type": name, "target": task.recommend}
+        ends = {"source": task.to, "target": task.recommend, "type": name, "weight": behaviour.weight}
         if behaviour.direction == "in":
             ends |= {"source": task.recommend, "target": task.to}
         match behaviour.through:
             case ():
-                direct.append(ends)
+                direct.append(ends | {"stored": name})
             case (first, second):
                 through.append(ends | {"first": first, "second": second})
             case steps:
@@ -164,12 +277,8 @@ def _behaviours(task: Task) -> dict[str, list[dict[str, str]]]:
                     f"'{name}' runs through {len(steps)} relationship types, two can be projected "
                     "(['PLACED', 'CONTAINS'], say); store the rest as a relationship of its own"
                 )
+    if reverse:
+        faults.append("behaviours through middle nodes are not projected the other way round as well")
     if faults:
         raise InvalidInput("The task cannot be projected", faults)
-    direct += [
-        {"source": source, "type": name, "target": target}
-        for name in task.also_types
-        for source in task.labels
-        for target in task.labels
-    ]
-    return {"direct": direct, "through": through}
+    return {"direct": direct, "through": through, "alsoTypes": list(task.also_types)}
