@@ -227,6 +227,36 @@ DATASETS: dict[str, Dataset] = {
             provider="GroupLens, grouplens.org/datasets/hetrec-2011",
         ),
         Dataset(
+            name="lastfm-small",
+            title="Last.FM in the small split of LightGCN-PyTorch",
+            mapping="lastfm-small",
+            directory="lastfm",
+            files=(
+                DataFile(
+                    "lightgcn_data1.txt",
+                    ("c82af3228cbbda2f55a39244de09ed93292894f1d0d9f1908ebb57e27598fded",),
+                ),
+                DataFile(
+                    "lightgcn_test1.txt",
+                    ("de4417c0e6123284ce59a0934bcf5288ec1ec8774a18a1eef453c9952dfa48f9",),
+                ),
+                DataFile(
+                    "lightgcn_trustnetwork.txt",
+                    ("5b5bd7cbe4d22f3cd333dbfc7ec4b995cb2bdb28d95b0e9c5fc5607079f7b69e",),
+                ),
+            ),
+            task={
+                "recommend": "Artist",
+                "to": "User",
+                "key": {"User": "id", "Artist": "id"},
+                "via": {"LISTENED": 1.0},
+                "alsoTypes": ["FRIEND"],
+            },
+            split={"method": "given", "test": ["HELD_OUT"]},
+            terms="HetRec 2011 lets everyone use it for research, not for profit.",
+            provider="LightGCN-PyTorch (github.com/gusye1234/LightGCN-PyTorch), data/lastfm",
+        ),
+        Dataset(
             name="deskdrop",
             title="CI&T Deskdrop",
             mapping="deskdrop",
