@@ -254,7 +254,10 @@ DATASETS: dict[str, Dataset] = {
             },
             split={"method": "given", "test": ["HELD_OUT"]},
             terms="HetRec 2011 lets everyone use it for research, not for profit.",
-            provider="LightGCN-PyTorch (github.com/gusye1234/LightGCN-PyTorch), data/lastfm",
+            provider=(
+                "LightGCN-PyTorch (github.com/gusye1234/LightGCN-PyTorch), data/lastfm: its data1, test1 and "
+                "trustnetwork, each named with lightgcn_ before"
+            ),
         ),
         Dataset(
             name="deskdrop",
