@@ -94,7 +94,7 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
         return find(id);
     }
 
-    /** How many nodes have a label. */
+    @Override
     public long count(String label) {
         var token = label(label);
         return token == UNKNOWN ? 0 : read.countsForNode(token);
@@ -219,7 +219,7 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
         return frontier;
     }
 
-    /** The far ends of one behaviour, with repeats, and the latest time on each path. */
+    /** The far ends of one behaviour, with repeats, and the time of each path. */
     private static final class Reached {
         final LongArrayList ids = new LongArrayList();
         final LongArrayList times;
@@ -264,12 +264,18 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
                         break;
                     }
                     reached.read++;
-                    var time = timeProperty == null ? 0 : Math.max(before.times.get(i), time(type, timeProperty, timeKey));
+                    var time = timeProperty == null ? 0
+                        : later(before.times.get(i), time(type, timeProperty, timeKey), user != behaviour.incoming());
                     reached.add(relationship.otherNodeReference(), time);
                 }
             }
         }
         return reached;
+    }
+
+    /** The time of a path is that of the last of its relationships, in the order of the path, that has one. */
+    private static long later(long walked, long own, boolean forward) {
+        return forward && own != Interactions.NO_TIME || walked == Interactions.NO_TIME ? own : walked;
     }
 
     private long time(String type, String timeProperty, int key) {

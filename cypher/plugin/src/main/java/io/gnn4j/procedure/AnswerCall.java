@@ -11,14 +11,17 @@ import io.gnn4j.recommend.Parallel;
 import io.gnn4j.recommend.Popularity;
 import io.gnn4j.recommend.QueryEncoder;
 import io.gnn4j.recommend.VectorTable;
+import io.gnn4j.recommend.Walk;
 import io.gnn4j.registry.ModelLease;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
 import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.function.Supplier;
@@ -68,6 +71,20 @@ final class AnswerCall implements AutoCloseable {
         requirePropagation(model);
         return hold(gnn.services().caches().table(
             gnn.database(), label, model.embeddingProperty(), model.dimension(), guard::check));
+    }
+
+    Runnable guard() {
+        return guard::check;
+    }
+
+    /** Partial scores with nodes where there are ids. */
+    Map<String, Object> shown(Map<String, Object> scores) {
+        if (!(scores.get("supporters") instanceof Walk.Supporters supporters)) {
+            return scores;
+        }
+        var shown = new HashMap<>(scores);
+        shown.put("supporters", supporters.users().stream().map(graph::node).toList());
+        return shown;
     }
 
     ExactScan scan(int concurrency) {

@@ -29,6 +29,9 @@ public class RecommendProcedure {
         + " related: {type, direction = 'any', node}}, all must hold), maxPer = {} :: MAP ({brand: 2}: at most two rows a brand),"
         + " concurrency = half the cores :: INTEGER (1 to 4), maxDegree = 10000 :: INTEGER (relationships read of a node)";
 
+    static final String WALK = " walk = {} :: MAP ({alpha: 1.0, beta: 0.6, limit: 200000}: exponent of the probabilities,"
+        + " discount of popular items, relationships read by one step),";
+
     @Context
     public GnnContext gnn;
 
@@ -49,7 +52,7 @@ public class RecommendProcedure {
                 + " task :: MAP (needed by 'walk' and 'popularity' where there is no model), topK = 10 :: INTEGER (1 to 100000),"
                 + " history = [] :: LIST<NODE> (of a visitor, oldest first), context = [] :: LIST<NODE> (items looked at now),"
                 + " seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'}; default: the task's),"
-                + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away)," + FILTERS + " }")
+                + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away)," + WALK + FILTERS + " }")
             Map<String, Object> configuration) {
         var config = RecommendConfig.recommend(configuration, AnswerCall::id, sources != null);
         var ids = sources == null ? Collections.<Long>singletonList(null) : AnswerCall.ids("sources", sources);
@@ -81,8 +84,8 @@ public class RecommendProcedure {
         } else if (task == null) {
             task = Task.of(call.model(config.model(), labels).task());
         }
-        return new Recommender(call.graph(), task, config, vectors, call.popularity(task), System::currentTimeMillis)
-            .recommend(ids);
+        return new Recommender(call.graph(), task, config, vectors, call.popularity(task), System::currentTimeMillis,
+            call.guard()).recommend(ids);
     }
 
     /** What the model is chosen by where none is named. */
@@ -110,7 +113,7 @@ public class RecommendProcedure {
                 var row = recommendations.next();
                 var source = row.source() == null ? null : call.graph().node(row.source());
                 return new RecommendRow(
-                    source, call.graph().node(row.node()), row.rank(), row.score(), row.scores(), row.origin());
+                    source, call.graph().node(row.node()), row.rank(), row.score(), call.shown(row.scores()), row.origin());
             }
         };
     }
@@ -121,7 +124,8 @@ public class RecommendProcedure {
         @Description("Position in the list of its source, from 1.") long rank,
         @Description("What the rows of one origin are ordered by: a dot product (unbounded) or cosine (in [-1, 1]) as the model's"
             + " `similarity` says, or the number of users who touched the item (from 0). Not comparable across origins.") double score,
-        @Description("The partial scores by name: vector, walk, popularity.") Map<String, Object> scores,
+        @Description("The partial scores by name: vector, walk, popularity; with an item as source of a walk"
+            + " also count (users who touched both), lift (above 1: more often than by chance) and supporters (some of them).") Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared), walk, or popularity (last, where others were too few).")
         String origin) {}
 }

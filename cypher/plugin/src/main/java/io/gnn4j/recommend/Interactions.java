@@ -64,9 +64,15 @@ public record Interactions(long[] ids, double[] weights, long[] times, boolean t
 
     /** The newest {@code limit}: by time descending, then by smaller id. */
     public Interactions newest(int limit) {
-        if (ids.length <= limit) {
-            return this;
-        }
+        return ids.length <= limit ? this : ordered(limit);
+    }
+
+    /** All of them, newest first, then by smaller id. */
+    public Interactions newestFirst() {
+        return ordered(ids.length);
+    }
+
+    private Interactions ordered(int limit) {
         var order = IntStream.range(0, ids.length).boxed()
             .sorted(Comparator.comparingLong((Integer i) -> times == null ? NO_TIME : times[i]).reversed()
                 .thenComparingLong(i -> ids[i]))

@@ -13,6 +13,9 @@ public interface LiveStore {
 
     boolean hasLabel(long id, String label);
 
+    /** How many nodes have a label. */
+    long count(String label);
+
     /** A property in Java's types (long, double, boolean, String, arrays, java.time), or null. */
     Object property(long id, String name);
 

@@ -23,11 +23,11 @@ public final class Popularity {
         return counts.get(item);
     }
 
-    /** Counts in the order of {@code items}. */
+    /** Counts in the order of {@code items}, -1 for one that is not known. */
     public synchronized int[] counts(long[] items) {
         var found = new int[items.length];
         for (int i = 0; i < items.length; i++) {
-            found[i] = counts.get(items[i]);
+            found[i] = counts.getIfAbsent(items[i], -1);
         }
         return found;
     }

@@ -30,6 +30,7 @@ import java.util.function.ToLongFunction;
  * @param seen behaviours that keep an item away, with the milliseconds they do so ({@link #FOREVER}); null: the task's
  * @param blockedTypes relationship types between source and item that keep an item away
  * @param cosine whether similarity is the cosine (true) or the dot product
+ * @param walk exponents and limit of the method {@code walk}
  */
 public record RecommendConfig(
     String model,
@@ -46,7 +47,8 @@ public record RecommendConfig(
     Map<String, Integer> maxPer,
     Map<String, Long> seen,
     List<String> blockedTypes,
-    boolean cosine) {
+    boolean cosine,
+    Walk.Settings walk) {
 
     public static final String VECTOR = "vector";
     public static final String WALK = "walk";
@@ -54,6 +56,7 @@ public record RecommendConfig(
     public static final long FOREVER = Long.MAX_VALUE;
     static final int MAX_TOP_K = 100_000;
     static final int MAX_DEGREE = 10_000;
+    static final int WALK_LIMIT = 200_000;
 
     /**
      * @param nodeId the id of a node value; throws IllegalArgumentException for anything else
@@ -102,7 +105,15 @@ public record RecommendConfig(
             maxPer(map.getMap("maxPer")),
             seen,
             blockedTypes,
-            cosine);
+            cosine,
+            walk(map.getMap("walk")));
+    }
+
+    private static Walk.Settings walk(ConfigMap map) {
+        return new Walk.Settings(
+            map.getDouble("alpha", 1.0, 0.01, 3),
+            map.getDouble("beta", 0.6, 0, 2),
+            map.getInt("limit", WALK_LIMIT, 1, 100_000_000));
     }
 
 

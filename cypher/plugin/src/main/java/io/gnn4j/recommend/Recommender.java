@@ -45,6 +45,7 @@ public final class Recommender {
     private final VectorModel vectors;
     private final Supplier<Popularity> popularity;
     private final LongSupplier clock;
+    private final Runnable guard;
     private final Map<String, Long> seen;
     private final List<Behaviour> via;
     private final Acceptance acceptance;
@@ -54,17 +55,19 @@ public final class Recommender {
      * @param vectors null unless the method is {@code vector}
      * @param popularity asked only when it is needed: making it costs
      * @param clock now, in epoch milliseconds, for durations of {@code seen}
+     * @param guard throws when the call is ended
      * @throws io.gnn4j.config.InvalidConfiguration when the configuration does not fit the task
      */
     public Recommender(
             LiveStore store, Task task, RecommendConfig config, VectorModel vectors, Supplier<Popularity> popularity,
-            LongSupplier clock) {
+            LongSupplier clock, Runnable guard) {
         this.store = store;
         this.task = task;
         this.config = config;
         this.vectors = vectors;
         this.popularity = popularity;
         this.clock = clock;
+        this.guard = guard;
         acceptance = new Acceptance(store, task.recommend(), config.filter(), config.maxPer());
         seen = config.seenIn(task);
         via = List.copyOf(task.via().values());
@@ -123,6 +126,9 @@ public final class Recommender {
         }
         if (vectors != null) {
             score(answers);
+        } else if (config.method().equals(RecommendConfig.WALK)) {
+            var walk = new Walk(store, task, config.walk(), config.maxDegree(), popularity.get(), guard);
+            answers.forEach(answer -> answer.walk = walk);
         }
         return answers;
     }
@@ -180,12 +186,15 @@ public final class Recommender {
         final Interactions history;
         final LongHashSet excluded = new LongHashSet();
         Candidates first;
+        Walk walk;
+        private final boolean item;
         private final Acceptance.List taken = acceptance.list();
         private boolean filling;
         private int rank;
 
         Answer(Long source) {
             this.source = source;
+            item = source != null && !store.hasLabel(source, task.to()) && store.hasLabel(source, task.recommend());
             history = history();
             excluded.addAll(config.exclude());
             excluded.addAll(config.context());
@@ -203,6 +212,10 @@ public final class Recommender {
 
         /** The next row, or null when the list is complete. */
         Recommendation next() {
+            if (walk != null) { // when its turn comes, not for the whole chunk at once
+                first = among(walk.from(history, item ? source : null, excluded));
+                walk = null;
+            }
             while (rank < config.topK()) {
                 var candidate = first == null ? null : first.next();
                 if (candidate == null) {
@@ -226,7 +239,7 @@ public final class Recommender {
                 own = Interactions.of(config.history(), task.largestWeight());
             } else if (store.hasLabel(source, task.to())) {
                 own = interactions(source);
-            } else if (store.hasLabel(source, task.recommend())) {
+            } else if (item) {
                 own = Interactions.of(new long[] {source}, task.largestWeight());
             } else {
                 throw new IllegalArgumentException("Node " + source + " is neither a `" + task.to() + "` nor a `"
@@ -236,9 +249,26 @@ public final class Recommender {
         }
 
         private Interactions interactions(long user) {
-            return vectors == null
-                ? store.interactions(user, true, via, task.recommend(), null, config.maxDegree())
-                : vectors.encoder().read(store, task, user, config.maxDegree());
+            if (vectors != null) {
+                return vectors.encoder().read(store, task, user, config.maxDegree());
+            }
+            var time = config.method().equals(RecommendConfig.WALK) ? task.timeProperty() : null;
+            return store.interactions(user, true, via, task.recommend(), time, config.maxDegree());
+        }
+
+        /** Keeps to the candidates of the call where it names some. */
+        private Candidates among(Candidates all) {
+            if (config.candidates() == null) {
+                return all;
+            }
+            var allowed = LongHashSet.newSetWith(config.candidates());
+            return () -> {
+                var next = all.next();
+                while (next != null && !allowed.contains(next.id())) {
+                    next = all.next();
+                }
+                return next;
+            };
         }
 
         private void excludeSeen() {
