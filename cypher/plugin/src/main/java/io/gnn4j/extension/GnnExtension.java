@@ -43,6 +43,7 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
         var memory = new MemoryBudget(() -> GnnServices.memoryMax(config));
         var models = new Models(config.get(GnnSettings.INFERENCE_THREADS), memory);
         var caches = new LiveCaches(dependencies.databases(), config, memory, logs);
+        var sweep = new ModelSweep(dependencies.databases(), models, logs);
         var helpers = helpers();
         var services = new GnnServices(
             GdsProbe.find(), config, dependencies.databases(), logs, models, memory, caches, helpers);
@@ -55,11 +56,13 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
             @Override
             public void start() {
                 caches.start();
+                sweep.start();
                 logs.getLog(GnnExtension.class).info("gnn4j started. " + services.graphs().status().detail());
             }
 
             @Override
             public void stop() {
+                sweep.stop();
                 caches.stop();
                 helpers.shutdown();
                 models.close();

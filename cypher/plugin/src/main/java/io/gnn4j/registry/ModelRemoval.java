@@ -73,7 +73,7 @@ public final class ModelRemoval {
         return found;
     }
 
-    /** Finishes what an earlier removal left, and removes the unfinished versions a stopped server left behind. */
+    /** Finishes what an earlier removal left. */
     public List<Removed> sweep(UUID database, OwnTransactions own, Runnable guard) {
         record Name(String name, long version) {}
 

@@ -9,6 +9,7 @@ import io.gnn4j.artefact.Hash;
 import io.gnn4j.database.TestDatabase;
 import io.gnn4j.memory.MemoryBudget;
 import io.gnn4j.procedure.ModelProcedure;
+import io.gnn4j.writeback.OwnTransactions;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -16,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.neo4j.internal.kernel.api.security.SecurityContext;
 
 /** {@code gnn.model.*} in a real database. */
 class RegistryTest {
@@ -281,6 +283,22 @@ class RegistryTest {
         }
         assertThat(drop.get(30, TimeUnit.SECONDS)).hasSize(1);
         assertThat(query("MATCH (m:GnnModel) RETURN m.version AS v")).isEmpty();
+    }
+
+    @Test
+    void aSweepFinishesARemovalThatWasCutShortAndTouchesNothingElse() {
+        ready("shop", Artefacts.core());
+        ready("shop", Artefacts.otherCore(2));
+        load("shop", Artefacts.otherCore(3));
+        query("MATCH (m:GnnModel {version: 1}) SET m.state = 'retired'");
+        query("MATCH (i:Item) SET i.gnn_shop_v1 = [1.0, 2.0], i.gnn_shop_v2 = [1.0, 2.0]");
+        var own = new OwnTransactions(TestDatabase.get(), SecurityContext.AUTH_DISABLED, () -> { });
+        assertThat(fresh().removal().sweep(Models.id(TestDatabase.get()), own, () -> { }))
+            .containsExactly(new ModelRemoval.Removed("shop", 1, 1));
+        assertThat(query("MATCH (m:GnnModel) RETURN m.version AS version, m.state AS state ORDER BY version")).containsExactly(
+            Map.of("version", 2L, "state", "ready"), Map.of("version", 3L, "state", "loading"));
+        assertThat(query("MATCH (i:Item) RETURN i.gnn_shop_v1 IS NULL AND i.gnn_shop_v2 IS NOT NULL AS kept"))
+            .containsExactly(Map.of("kept", true));
     }
 
     @Test
