@@ -1,7 +1,8 @@
 """Sends arrays back: onto stored nodes, or into a projection.
 
-With the plugin, Arrow pieces of some megabytes go to ``gnn.nodeProperty.write``, which checks label and key
-of every node and commits in batches of its own. Without it, rows go through ``UNWIND``, slower.
+With the plugin, Arrow pieces of some megabytes go to ``gnn.nodeProperty.write`` and
+``gnn.relationship.write``, which check label and key of every node and commit in batches of their own.
+Without it, rows go through ``UNWIND``, slower.
 """
 
 import hashlib
@@ -25,8 +26,17 @@ PIECE_BYTES = 8 << 20
 """Bytes sent in one call; uploads are fastest between 5 and 25 MB."""
 
 _WRITE = """
-CALL gnn.nodeProperty.write($label, $config)
+CALL gnn.nodeProperty.write($name, $config)
 YIELD nodePropertiesWritten, skippedMissing, skippedChanged, batchesCommitted, batchesFailed, firstError
+RETURN nodePropertiesWritten AS written, 0 AS created, skippedMissing, skippedChanged, batchesCommitted,
+       batchesFailed, firstError
+"""
+_WRITE_RELATIONSHIPS = """
+CALL gnn.relationship.write($name, $config)
+YIELD relationshipsCreated, relationshipPropertiesWritten, skippedMissing, skippedChanged, batchesCommitted,
+      batchesFailed, firstError
+RETURN relationshipPropertiesWritten AS written, relationshipsCreated AS created, skippedMissing,
+       skippedChanged, batchesCommitted, batchesFailed, firstError
 """
 _MUTATE = """
 CALL gnn.nodeProperty.mutate($graph, $config) YIELD nodeProperty, nodePropertiesWritten, skippedMissing
@@ -34,12 +44,29 @@ CALL gnn.nodeProperty.mutate($graph, $config) YIELD nodeProperty, nodeProperties
 _WRITE_ROWS = """
 CYPHER 5
 UNWIND $rows AS row
-OPTIONAL MATCH (found) WHERE id(found) = row.id
+OPTIONAL MATCH (found) WHERE id(found) = row.nodeId
 WITH row, found,
-     found IS NOT NULL AND $label IN labels(found) AND ($key IS NULL OR found[$key] = row.key) AS same
+     found IS NOT NULL AND $name IN labels(found) AND ($key IS NULL OR found[$key] = row.key) AS same
 FOREACH (node IN CASE WHEN same THEN [found] ELSE [] END | SET node += row.values)
-RETURN count(CASE WHEN same THEN 1 END) AS written, count(CASE WHEN found IS NULL THEN 1 END) AS missing,
-       count(CASE WHEN found IS NOT NULL AND NOT same THEN 1 END) AS changed
+RETURN count(CASE WHEN same THEN 1 END) AS kept, count(CASE WHEN found IS NULL THEN 1 END) AS missing
+"""
+_WRITE_RELATIONSHIP_ROWS = """
+CYPHER 5
+UNWIND $rows AS row
+OPTIONAL MATCH (source) WHERE id(source) = row.sourceId
+OPTIONAL MATCH (target) WHERE id(target) = row.targetId
+WITH row, source, target, source IS NOT NULL AND target IS NOT NULL AS there
+WITH *, there AND ($sourceLabel IS NULL OR $sourceLabel IN labels(source))
+              AND ($targetLabel IS NULL OR $targetLabel IN labels(target))
+              AND ($sourceKey IS NULL OR source[$sourceKey] = row.sourceKey)
+              AND ($targetKey IS NULL OR target[$targetKey] = row.targetKey) AS same
+CALL (row, source, target, same) {
+  WITH * WHERE same
+  MERGE (source)-[r:$($name)]->(target)
+  SET r += row.values
+  RETURN count(r) AS merged
+}
+RETURN count(CASE WHEN same THEN 1 END) AS kept, count(CASE WHEN NOT there THEN 1 END) AS missing
 """
 _UNWIND_ROWS = 5_000
 _warned: set[str] = set()
@@ -51,6 +78,7 @@ class WriteReport:
 
     Attributes:
         written: property values set, or removed where None was sent.
+        created: relationships that were not there before.
         skipped_missing: rows whose node is gone.
         skipped_changed: rows whose node lacks the label or has another key.
         batches_committed: transactions, or calls of the slow way, that were committed.
@@ -60,6 +88,7 @@ class WriteReport:
     """
 
     written: int = 0
+    created: int = 0
     skipped_missing: int = 0
     skipped_changed: int = 0
     batches_committed: int = 0
@@ -106,26 +135,57 @@ def write_node_properties(
         InvalidInput: for arrays that do not fit together, all faults at once.
         PipelineError: when the journal belongs to other data.
     """
-    table = _table(node_ids, values, key, keys)
+    table = _table({"nodeId": node_ids}, {"key": (key, keys)}, values, ["values"] if not values else [])
     config = {"key": key, "batchSize": batch_size, "concurrency": concurrency}
-    config = {name: value for name, value in config.items() if value is not None}
-    pieces = list(_pieces(table))
-    total, done = WriteReport(), 0
-    log = _Journal(journal, label, config, table) if journal else None
-    with connection.session() as session:
-        for number, piece in enumerate(pieces):
-            if log is not None and number < log.pieces:
-                total.rows_resumed += piece.num_rows
-            else:
-                total.add(_write(session, label, config, piece))
-                if log is not None and total.batches_failed == 0:
-                    log.wrote()
-            done += piece.num_rows
-            if report is not None:
-                report(done, table.num_rows)
-    if log is not None and total.batches_failed == 0:
-        log.delete()
-    return total
+    return _send(connection, _Statements(_WRITE, _WRITE_ROWS), label, config, table, journal, report)
+
+
+def write_relationships(
+    connection: Sessions,
+    relationship_type: str,
+    source_ids: NDArray[np.int64],
+    target_ids: NDArray[np.int64],
+    values: Mapping[str, Any] | None = None,
+    *,
+    source_label: str | None = None,
+    target_label: str | None = None,
+    source_key: str | None = None,
+    source_keys: Sequence[int] | Sequence[str] | NDArray[Any] | None = None,
+    target_key: str | None = None,
+    target_keys: Sequence[int] | Sequence[str] | NDArray[Any] | None = None,
+    batch_size: int | None = None,
+    concurrency: int | None = None,
+    journal: Path | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> WriteReport:
+    """Makes relationships, one a pair, and sets the properties of those that are there. Safe to run again.
+
+    Args:
+        relationship_type: letters A to Z, digits and underscores.
+        source_ids, target_ids: [N] each – Neo4j ids, in any order, each pair once.
+        values: arrays [N] by property.
+        source_label, target_label: labels the nodes must carry; None asks for none.
+        source_key, source_keys, target_key, target_keys: properties, and their values [N], that tell whether
+            an id still means the same node.
+        concurrency: threads on the server, 1 to 4; None means 1. Side by side, batches may wait for each
+            other's nodes; what fails for that is tried again.
+        batch_size, journal, report: as for ``write_node_properties``.
+    Raises:
+        InvalidInput: for arrays that do not fit together, all faults at once.
+        PipelineError: when the journal belongs to other data.
+    """
+    keys = {"sourceKey": (source_key, source_keys), "targetKey": (target_key, target_keys)}
+    table = _table({"sourceId": source_ids, "targetId": target_ids}, keys, values or {})
+    config = {
+        "sourceLabel": source_label,
+        "targetLabel": target_label,
+        "sourceKey": source_key,
+        "targetKey": target_key,
+        "batchSize": batch_size,
+        "concurrency": concurrency,
+    }
+    statements = _Statements(_WRITE_RELATIONSHIPS, _WRITE_RELATIONSHIP_ROWS)
+    return _send(connection, statements, relationship_type, config, table, journal, report)
 
 
 def mutate_node_properties(
@@ -150,7 +210,7 @@ def mutate_node_properties(
         InvalidInput: for arrays that do not fit together, all faults at once.
         PipelineError: where the server has no plugin; plain Cypher cannot do this.
     """
-    table = _table(node_ids, values, None, None)
+    table = _table({"nodeId": node_ids}, {}, values, ["values"] if not values else [])
     done: dict[str, tuple[int, int]] = {}
     with connection.session() as session:
         for number, piece in enumerate(_pieces(table, pieces_of=32 * PIECE_BYTES)):
@@ -177,33 +237,47 @@ def mutate_node_properties(
     return done
 
 
-def _table(node_ids: NDArray[np.int64], values: Mapping[str, Any], key: str | None, keys: Any) -> pa.Table:
-    """Columns ``nodeId``, perhaps ``key``, and the properties, sorted by id."""
-    node_ids = np.asarray(node_ids, np.int64)
-    faults = []
-    order = np.argsort(node_ids, kind="stable")
-    if len(node_ids) and (np.diff(node_ids[order]) == 0).any():
-        faults.append("node_ids has a node more than once.")
-    if not values:
-        faults.append("values is empty: name at least one property.")
-    if (key is None) != (keys is None):
-        faults.append("key and keys go together: the property and its values.")
-    names, arrays = ["nodeId"], [pa.array(node_ids[order])]
-    columns = ({"key": keys} if keys is not None else {}) | dict(values)
-    sorted_already = bool((order == np.arange(len(order))).all())
-    for name, column in columns.items():
+def _table(
+    ids: Mapping[str, NDArray[np.int64]],
+    keys: Mapping[str, tuple[str | None, Any]],
+    values: Mapping[str, Any],
+    empty: Sequence[str] = (),
+) -> pa.Table:
+    """Id columns, key columns that were given, and the properties, sorted by the ids.
+
+    Args:
+        keys: by column the name of the property and its values.
+        empty: what must not be empty and is.
+    """
+    faults = [f"{name} is empty: name at least one property." for name in empty]
+    ids = {name: np.asarray(column, np.int64) for name, column in ids.items()}
+    length = len(next(iter(ids.values())))
+    if any(len(column) != length for column in ids.values()):
+        raise InvalidInput("These values cannot be written", ["the arrays of ids differ in length."])
+    order = np.lexsort(list(reversed(ids.values())))
+    if length and np.logical_and.reduce([np.diff(column[order]) == 0 for column in ids.values()]).any():
+        faults.append(f"{' and '.join(ids)} come more than once.")
+    reserved = [name for name in values if name in ids or name in keys]
+    faults += [f"'{name}' names a column of its own; no property can be sent under it." for name in reserved]
+    columns: dict[str, Any] = {}
+    for name, (property_name, column) in keys.items():
+        if (property_name is None) != (column is None):
+            faults.append(f"{name}: the property and its values go together.")
+        elif column is not None:
+            columns[name] = column
+    names, arrays = list(ids), [pa.array(column[order]) for column in ids.values()]
+    sorted_already = bool((order == np.arange(length)).all())
+    for name, column in (columns | dict(values)).items():
         try:
             array = _array(column)
         except (TypeError, ValueError, pa.ArrowInvalid) as error:
             faults.append(f"'{name}': {error}")
             continue
-        if len(array) != len(node_ids):
-            faults.append(f"'{name}' has {len(array)} rows, but there are {len(node_ids)} node_ids.")
+        if len(array) != length:
+            faults.append(f"'{name}' has {len(array)} rows, but there are {length} ids.")
             continue
         names.append(name)
         arrays.append(array if sorted_already else array.take(pa.array(order)))
-    if "key" in values or "nodeId" in values:
-        faults.append("'key' and 'nodeId' name columns of their own; no property can be sent under them.")
     if faults:
         raise InvalidInput("These values cannot be written", faults)
     return pa.Table.from_arrays(arrays, names=names).combine_chunks()
@@ -240,14 +314,52 @@ def _stream(batch: pa.RecordBatch) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _write(
-    session: neo4j.Session, label: str, config: Mapping[str, Any], piece: pa.RecordBatch
+@dataclass(frozen=True)
+class _Statements:
+    """The call of the plugin, and the statement for rows without it."""
+
+    call: str
+    rows: str
+
+
+def _send(
+    connection: Sessions,
+    statements: _Statements,
+    name: str,
+    config: Mapping[str, Any],
+    table: pa.Table,
+    journal: Path | None,
+    report: Callable[[int, int], None] | None,
 ) -> WriteReport:
+    total, done = WriteReport(), 0
+    log = _Journal(journal, name, config, table) if journal else None
+    with connection.session() as session:
+        for number, piece in enumerate(_pieces(table)):
+            if log is not None and number < log.pieces:
+                total.rows_resumed += piece.num_rows
+            else:
+                total.add(_write(session, statements, name, config, piece))
+                if log is not None and total.batches_failed == 0:
+                    log.wrote()
+            done += piece.num_rows
+            if report is not None:
+                report(done, table.num_rows)
+    if log is not None and total.batches_failed == 0:
+        log.delete()
+    return total
+
+
+def _write(
+    session: neo4j.Session,
+    statements: _Statements,
+    name: str,
+    config: Mapping[str, Any],
+    piece: pa.RecordBatch,
+) -> WriteReport:
+    given = {key: value for key, value in config.items() if value is not None}
     try:
-        record = session.run(_WRITE, label=label, config={**config, "arrow": _stream(piece)}).single(
-            strict=True
-        )
-        return WriteReport(*record.values())
+        result = session.run(statements.call, name=name, config=given | {"arrow": _stream(piece)})
+        return WriteReport(*result.single(strict=True).values())
     except ClientError as error:
         if not _lacks_plugin(error):
             raise
@@ -260,21 +372,31 @@ def _write(
             stacklevel=4,
         )
     total = WriteReport()
-    names = [name for name in piece.schema.names if name not in ("nodeId", "key")]
+    own = {"nodeId", "key", "sourceId", "targetId", "sourceKey", "targetKey"} & set(piece.schema.names)
+    names = [column for column in piece.schema.names if column not in own]
     for start in range(0, piece.num_rows, _UNWIND_ROWS):
+        part = piece.slice(start, _UNWIND_ROWS).to_pylist()
         rows = [
-            {"id": row["nodeId"], "key": row.get("key"), "values": {name: row[name] for name in names}}
-            for row in piece.slice(start, _UNWIND_ROWS).to_pylist()
+            {column: row[column] for column in own} | {"values": {column: row[column] for column in names}}
+            for row in part
         ]
-        record = session.execute_write(
-            lambda tx, rows: tx.run(_WRITE_ROWS, rows=rows, label=label, key=config.get("key")).single(
-                strict=True
-            ),
-            rows,
-        )
-        written = record["written"] * len(names)
-        total.add(WriteReport(written, record["missing"], record["changed"], 1))
+        total.add(session.execute_write(_write_rows, statements.rows, name, config, rows, len(names)))
     return total
+
+
+def _write_rows(
+    tx: neo4j.ManagedTransaction,
+    statement: str,
+    name: str,
+    config: Mapping[str, Any],
+    rows: list[dict[str, Any]],
+    properties: int,
+) -> WriteReport:
+    result = tx.run(statement, {**config, "name": name, "rows": rows})
+    record = result.single(strict=True)
+    kept, missing = record["kept"], record["missing"]
+    created = result.consume().counters.relationships_created
+    return WriteReport(kept * properties, created, missing, len(rows) - kept - missing, 1)
 
 
 def _lacks_plugin(error: ClientError) -> bool:
@@ -284,9 +406,9 @@ def _lacks_plugin(error: ClientError) -> bool:
 class _Journal:
     """Counts the pieces that were written, beside a fingerprint of the data they were cut from."""
 
-    def __init__(self, path: Path, label: str, config: Mapping[str, Any], table: pa.Table) -> None:
+    def __init__(self, path: Path, name: str, config: Mapping[str, Any], table: pa.Table) -> None:
         self._path = path
-        digest = hashlib.sha256(json.dumps([label, config, str(table.schema)]).encode())
+        digest = hashlib.sha256(json.dumps([name, dict(config), str(table.schema)]).encode())
         for column in table.columns:
             for chunk in column.chunks:
                 for buffer in chunk.buffers():

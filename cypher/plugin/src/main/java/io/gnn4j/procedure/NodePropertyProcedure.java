@@ -4,6 +4,7 @@ package io.gnn4j.procedure;
 import io.gnn4j.config.InvalidConfiguration;
 import io.gnn4j.config.Suggestion;
 import io.gnn4j.extension.GnnContext;
+import io.gnn4j.writeback.BatchedWrite;
 import io.gnn4j.writeback.NodePropertyMutateConfig;
 import io.gnn4j.writeback.NodePropertyWriteConfig;
 import io.gnn4j.writeback.NodePropertyWriter;
@@ -11,7 +12,6 @@ import io.gnn4j.writeback.OwnTransactions;
 import io.gnn4j.writeback.ProjectionMutation;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.neo4j.graphdb.Label;
@@ -67,13 +67,8 @@ public class NodePropertyProcedure {
         var config = NodePropertyWriteConfig.parse(configuration);
         requireLabel(nodeLabel);
         OwnTransactions.requireNoWrites(tx, WRITE);
-        var stopped = new AtomicBoolean();
-        var transactions = new OwnTransactions(gnn.database(), gnn.security(), () -> {
-            if (stopped.get()) {
-                throw new IllegalStateException("The call was terminated.");
-            }
-        });
-        var done = new NodePropertyWriter(transactions, stopped, guard::check).write(nodeLabel, config);
+        var done = new BatchedWrite(gnn.database(), gnn.security(), guard::check).run(
+            config.rows().batches(), config.batchSize(), config.concurrency(), new NodePropertyWriter(nodeLabel, config));
         return Stream.of(new WriteRow(
             done.written(), done.skippedMissing(), done.skippedChanged(), done.batchesCommitted(), done.batchesFailed(),
             done.firstError(), millisSince(start)));

@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /** @param nodeLabels empty means all */
-public record NodePropertyMutateConfig(NodeRows rows, List<String> nodeLabels, IfExists ifExists) {
+public record NodePropertyMutateConfig(PropertyRows rows, List<String> nodeLabels, IfExists ifExists) {
     public static NodePropertyMutateConfig parse(Map<String, Object> raw) {
         var map = ConfigMap.of(raw);
         var labels = map.getStrings("nodeLabels", List.of("*"));

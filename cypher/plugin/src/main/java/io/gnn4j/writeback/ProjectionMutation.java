@@ -42,7 +42,7 @@ public final class ProjectionMutation {
                     if (row % GUARD_EVERY == 0) {
                         guard.run();
                     }
-                    if (drafts.get(c).set(rows.nodeId(batch, row), column.value(batch, row))) {
+                    if (drafts.get(c).set(rows.id(0, batch, row), column.value(batch, row))) {
                         written++;
                     } else {
                         missing++;

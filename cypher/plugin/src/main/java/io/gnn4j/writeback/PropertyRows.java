@@ -8,25 +8,23 @@ import io.gnn4j.arrow.Element;
 import io.gnn4j.arrow.InvalidArrow;
 import io.gnn4j.config.ConfigMap;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * Node properties that a client sent: Arrow streams with the columns {@code nodeId} int64, perhaps {@code key} (int64 or
- * utf8), and one column for each property. Node ids ascend over all batches, so that a node comes once and batches that
- * are written side by side never wait for each other. A null is a missing value.
+ * Properties that a client sent: Arrow streams with id columns int64, perhaps key columns (int64 or utf8), and one column
+ * for each property. Ids ascend over all batches, the first id column first, so that a node or pair comes once and batches
+ * that are written side by side seldom wait for each other. A null is a missing value.
  */
-public final class NodeRows {
-    public static final String NODE_ID = "nodeId";
-    public static final String KEY = "key";
-
+public final class PropertyRows {
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_]{1,256}");
 
     private final List<ArrowBatch> batches;
     private final List<Column> columns;
-    private final int idColumn;
-    /** Null where none was sent. */
-    private final Column key;
+    private final int[] ids;
+    /** Null where a key was not sent. */
+    private final Column[] keys;
     private final long rows;
 
     /** One property. */
@@ -51,11 +49,11 @@ public final class NodeRows {
         }
     }
 
-    private NodeRows(List<ArrowBatch> batches, List<Column> columns, int idColumn, Column key, long rows) {
+    private PropertyRows(List<ArrowBatch> batches, List<Column> columns, int[] ids, Column[] keys, long rows) {
         this.batches = batches;
         this.columns = columns;
-        this.idColumn = idColumn;
-        this.key = key;
+        this.ids = ids;
+        this.keys = keys;
         this.rows = rows;
     }
 
@@ -63,10 +61,12 @@ public final class NodeRows {
      * Reads and checks everything. The record batches are copies: the bytes are held twice until the caller's are free.
      *
      * @param arrow BYTES, or a list of them; each a whole Arrow stream, all of one schema
-     * @param nodeProperty the name for the only value column; null names properties after their columns
+     * @param property the name for the only value column; null names properties after their columns
+     * @param idNames the columns that must be there
+     * @param keyNames the columns that may be there
      * @throws InvalidArrow with what is wrong
      */
-    public static NodeRows read(Object arrow, String nodeProperty) {
+    public static PropertyRows read(Object arrow, String property, List<String> idNames, List<String> keyNames) {
         var batches = new ArrayList<ArrowBatch>();
         List<ArrowField> fields = null;
         for (var bytes : streams(arrow)) {
@@ -83,18 +83,29 @@ public final class NodeRows {
         if (fields == null) {
             throw new InvalidArrow("`arrow` is an empty list. Send at least one Arrow stream; it may be without rows.");
         }
-        int idColumn = position(fields, NODE_ID);
-        if (idColumn < 0 || fields.get(idColumn).element() != Element.INT64 || fields.get(idColumn).isList()) {
-            throw new InvalidArrow("The Arrow stream needs a column `nodeId` int64; found: " + describe(fields) + ".");
+        var ids = new int[idNames.size()];
+        for (int i = 0; i < ids.length; i++) {
+            ids[i] = position(fields, idNames.get(i));
+            if (ids[i] < 0 || fields.get(ids[i]).element() != Element.INT64 || fields.get(ids[i]).isList()) {
+                throw new InvalidArrow(
+                    "The Arrow stream needs a column `" + idNames.get(i) + "` int64; found: " + describe(fields) + ".");
+            }
         }
-        int keyColumn = position(fields, KEY);
-        if (keyColumn >= 0 && (fields.get(keyColumn).isList() || fields.get(keyColumn).element() != Element.INT64
-            && fields.get(keyColumn).element() != Element.UTF8)) {
-            throw new InvalidArrow("The column `key` must be int64 or utf8, but is " + fields.get(keyColumn).typeName() + ".");
+        var keys = new Column[keyNames.size()];
+        for (int k = 0; k < keys.length; k++) {
+            int position = position(fields, keyNames.get(k));
+            if (position < 0) {
+                continue;
+            }
+            var field = fields.get(position);
+            if (field.isList() || field.element() != Element.INT64 && field.element() != Element.UTF8) {
+                throw new InvalidArrow(
+                    "The column `" + field.name() + "` must be int64 or utf8, but is " + field.typeName() + ".");
+            }
+            keys[k] = new Column(field.name(), field, position);
         }
-        var columns = columns(fields, idColumn, keyColumn, nodeProperty);
-        var key = keyColumn < 0 ? null : new Column(KEY, fields.get(keyColumn), keyColumn);
-        return new NodeRows(batches, columns, idColumn, key, checkedIds(batches, idColumn));
+        var columns = columns(fields, idNames, keyNames, property);
+        return new PropertyRows(batches, columns, ids, keys, checkedIds(batches, ids, idNames));
     }
 
     private static List<byte[]> streams(Object arrow) {
@@ -125,18 +136,16 @@ public final class NodeRows {
         return -1;
     }
 
-    private static List<Column> columns(List<ArrowField> fields, int idColumn, int keyColumn, String nodeProperty) {
+    private static List<Column> columns(
+            List<ArrowField> fields, List<String> idNames, List<String> keyNames, String property) {
         var columns = new ArrayList<Column>();
         for (int f = 0; f < fields.size(); f++) {
-            if (f != idColumn && f != keyColumn) {
-                var field = fields.get(f);
-                columns.add(new Column(nodeProperty == null ? field.name() : nodeProperty, field, f));
+            var name = fields.get(f).name();
+            if (!idNames.contains(name) && !keyNames.contains(name)) {
+                columns.add(new Column(property == null ? name : property, fields.get(f), f));
             }
         }
-        if (columns.isEmpty()) {
-            throw new InvalidArrow("The Arrow stream has no column with values; found: " + describe(fields) + ".");
-        }
-        if (nodeProperty != null && columns.size() > 1) {
+        if (property != null && columns.size() != 1) {
             throw new InvalidArrow("`nodeProperty` names one property, but the Arrow stream has " + columns.size()
                 + " columns with values: " + describe(fields) + ". Leave it out: properties are then named after columns.");
         }
@@ -149,20 +158,31 @@ public final class NodeRows {
         return columns;
     }
 
-    private static long checkedIds(List<ArrowBatch> batches, int idColumn) {
-        long last = -1;
+    private static long checkedIds(List<ArrowBatch> batches, int[] ids, List<String> names) {
+        var last = new long[ids.length];
+        var found = new long[ids.length];
+        Arrays.fill(last, -1);
         long rows = 0;
         for (var batch : batches) {
             for (int row = 0; row < batch.rows(); row++, rows++) {
-                long id = batch.isNull(idColumn, row) ? -1 : batch.longAt(idColumn, row);
-                if (id <= last) {
-                    throw new InvalidArrow("Row " + rows + " has nodeId " + (id < 0 ? "below 0 or null" : id)
-                        + (last < 0 ? "" : " after " + last) + ". Sort the rows by nodeId, each node once.");
+                for (int i = 0; i < ids.length; i++) {
+                    found[i] = batch.isNull(ids[i], row) ? -1 : batch.longAt(ids[i], row);
+                    if (found[i] < 0) {
+                        throw new InvalidArrow("Row " + rows + " has a " + names.get(i) + " below 0 or null.");
+                    }
                 }
-                last = id;
+                if (Arrays.compare(found, last) <= 0) {
+                    throw new InvalidArrow("Row " + rows + " has " + String.join(", ", names) + " " + text(found) + " after "
+                        + text(last) + ". Sort the rows by " + String.join(", then ", names) + ", each once.");
+                }
+                System.arraycopy(found, 0, last, 0, ids.length);
             }
         }
         return rows;
+    }
+
+    private static String text(long[] ids) {
+        return String.join(", ", Arrays.stream(ids).mapToObj(Long::toString).toList());
     }
 
     public List<ArrowBatch> batches() {
@@ -177,16 +197,17 @@ public final class NodeRows {
         return rows;
     }
 
-    public long nodeId(ArrowBatch batch, int row) {
-        return batch.longAt(idColumn, row);
+    /** The id of that position in the names given to {@link #read}. */
+    public long id(int position, ArrowBatch batch, int row) {
+        return batch.longAt(ids[position], row);
     }
 
-    public boolean hasKeys() {
-        return key != null;
+    public boolean hasKey(int position) {
+        return keys[position] != null;
     }
 
-    /** Null, Long or String. */
-    public Object key(ArrowBatch batch, int row) {
-        return key.value(batch, row);
+    /** Null, Long or String; null where the key column is absent. */
+    public Object key(int position, ArrowBatch batch, int row) {
+        return keys[position] == null ? null : keys[position].value(batch, row);
     }
 }
