@@ -19,7 +19,7 @@ import numpy as np
 from gds_pipelines.errors import PipelineError, UnknownName
 from gds_pipelines.models.base import Recommender
 
-DEFAULT_MODEL = "lightgcn"
+DEFAULT_MODEL = "fism"
 BASELINES = ("popularity", "itemknn", "rp3beta", "ials")
 """Stand beside every measured model, in this order."""
 

@@ -44,10 +44,10 @@ FULL_SOFTMAX_ITEMS = 100_000
 class LightGCNParameters(Parameters):
     dimension: int = param(64, "length of the vectors", low=1, high=2048)
     layers: int = param(3, "propagation steps", low=1, high=8)
-    epochs: int = param(10, "passes over the users", low=1, high=10_000)
+    epochs: int = param(8, "passes over the users", low=1, high=10_000)
     batch_users: int = param(1024, "users of a step", low=1)
     learning_rate: float = param(0.02, "peak of the schedule", above=0.0)
-    temperature: float = param(0.12, "of the softmax", above=0.0)
+    temperature: float = param(0.15, "of the softmax", above=0.0)
     user_weight: float = param(
         0.4, "exponent: how much less a positive of a heavy user counts", low=0.0, high=1.0
     )
