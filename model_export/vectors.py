@@ -146,7 +146,7 @@ def decode(
         batches = list(reader)
         for batch in batches:
             batch.validate(full=True)
-    except (pa.ArrowException, OSError, EOFError, struct.error) as error:
+    except (pa.ArrowException, OSError, EOFError, struct.error, UnicodeDecodeError) as error:
         raise ArtefactError(
             what, [f"it is not a readable Arrow stream: {str(error).splitlines()[0]}"]
         ) from None
