@@ -7,6 +7,7 @@ import io.gnn4j.recommend.Neighbours;
 import io.gnn4j.recommend.QueryEncoder;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.Recommender;
+import io.gnn4j.recommend.Walk;
 import io.gnn4j.task.Task;
 import java.util.Iterator;
 import java.util.List;
@@ -38,8 +39,9 @@ public class SimilarProcedure {
     public Stream<SimilarRow> stream(
             @Name(value = "node", description = "An item or a user of the model's task.") Node node,
             @Name(value = "configuration", defaultValue = "{}", description = "{ model :: STRING (alias, or 'name:version';"
-                + " default: the only alias that fits), method = 'vector' :: STRING, topK = 10 :: INTEGER (1 to 100000),"
-                + " similarity = 'cosine' :: STRING ('cosine' or 'dot')," + RecommendProcedure.FILTERS + " }")
+                + " default: the only alias that fits), method = 'vector' :: STRING ('vector' or 'walk'), task :: MAP (of a walk where there is no"
+                + " model), topK = 10 :: INTEGER (1 to 100000),"
+                + " similarity = 'cosine' :: STRING ('cosine' or 'dot')," + RecommendProcedure.WALK + RecommendProcedure.FILTERS + " }")
             Map<String, Object> configuration) {
         var config = RecommendConfig.similar(configuration, AnswerCall::id);
         var source = AnswerCall.id("node", node);
@@ -55,14 +57,27 @@ public class SimilarProcedure {
 
     private static List<Candidate> similar(AnswerCall call, RecommendConfig config, long source) {
         var graph = call.graph();
-        var model = call.model(config.model(), graph.labels(source));
-        var task = Task.of(model.task());
+        var walking = config.method().equals(RecommendConfig.WALK);
+        if (!walking && config.task() != null) {
+            throw new IllegalArgumentException("`task` is for the method 'walk'; with 'vector' the task of the model holds. Leave"
+                + " `task` out, or set `method`.");
+        }
+        var model = config.task() == null ? call.model(config.model(), graph.labels(source)) : null;
+        var task = model == null ? config.task() : Task.of(model.task());
         var user = graph.hasLabel(source, task.to()) && !task.to().equals(task.recommend());
         if (!user && !graph.hasLabel(source, task.recommend())) {
             throw new IllegalArgumentException("Node " + source + " is neither a `" + task.to() + "` nor a `" + task.recommend()
                 + "`, which are the labels of the task.");
         }
         var label = user ? task.to() : task.recommend();
+        var neighbours = new Neighbours(graph, config);
+        if (walking) {
+            var walk = new Walk(graph, task, config.walk(), config.maxDegree(), call.popularity(task).get(), call.guard());
+            return user
+                ? neighbours.ofUser(source, graph.interactions(source, true, List.copyOf(task.via().values()),
+                    task.recommend(), task.timeProperty(), config.maxDegree()), walk, label)
+                : neighbours.ofItem(source, walk, label);
+        }
         var table = call.table(model, label);
         var query = user ? userVector(call, config, task, call.encoder(model, task), source) : table.get(source);
         if (query == null || Recommender.isZero(query)) {
@@ -70,7 +85,7 @@ public class SimilarProcedure {
                 + (user ? "A user gets one by interactions with items the model knows."
                     : "An item gets one from `CALL gnn.embed.propagate` or the next `gnn4j deploy`."));
         }
-        return new Neighbours(graph, config, table, call.scan(config.concurrency())).of(source, query, label);
+        return neighbours.byVector(source, query, table, call.scan(config.concurrency()), label);
     }
 
     private static float[] userVector(
@@ -81,13 +96,14 @@ public class SimilarProcedure {
     private static Iterator<SimilarRow> rows(AnswerCall call, List<Candidate> found) {
         var graph = call.graph();
         return IntStream.range(0, found.size()).mapToObj(i -> new SimilarRow(
-            graph.node(found.get(i).id()), i + 1, found.get(i).score(), found.get(i).scores(), found.get(i).origin())).iterator();
+            graph.node(found.get(i).id()), i + 1, found.get(i).score(), call.shown(found.get(i).scores()), found.get(i).origin())).iterator();
     }
 
     public record SimilarRow(
         @Description("The similar node; it has the same label.") Node node,
         @Description("Position in the list, from 1.") long rank,
-        @Description("Cosine of the two vectors (in [-1, 1]) or their dot product (unbounded), as `similarity` says.") double score,
-        @Description("The partial scores by name: vector, walk.") Map<String, Object> scores,
+        @Description("Cosine of the two vectors (in [-1, 1]) or their dot product (unbounded), as `similarity` says; of a"
+            + " walk the probability of coming there, popular items held back.") double score,
+        @Description("The partial scores by name: vector, or walk; of items also count, lift and supporters.") Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared) or walk.") String origin) {}
 }

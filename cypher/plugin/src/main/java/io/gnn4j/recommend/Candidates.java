@@ -2,6 +2,7 @@
 package io.gnn4j.recommend;
 
 import java.util.Map;
+import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 
 /** Items in the order in which one method would give them, as many as are asked for. */
 public interface Candidates {
@@ -13,4 +14,19 @@ public interface Candidates {
 
     /** The next one, or null after the last. */
     Candidate next();
+
+    /** The same without what is not named. @param allowed null: all */
+    default Candidates among(long[] allowed) {
+        if (allowed == null) {
+            return this;
+        }
+        var named = LongHashSet.newSetWith(allowed);
+        return () -> {
+            var next = next();
+            while (next != null && !named.contains(next.id())) {
+                next = next();
+            }
+            return next;
+        };
+    }
 }

@@ -213,7 +213,7 @@ public final class Recommender {
         /** The next row, or null when the list is complete. */
         Recommendation next() {
             if (walk != null) { // when its turn comes, not for the whole chunk at once
-                first = among(walk.from(history, item ? source : null, excluded));
+                first = walk.from(history, item ? source : null, excluded).among(config.candidates());
                 walk = null;
             }
             while (rank < config.topK()) {
@@ -254,21 +254,6 @@ public final class Recommender {
             }
             var time = config.method().equals(RecommendConfig.WALK) ? task.timeProperty() : null;
             return store.interactions(user, true, via, task.recommend(), time, config.maxDegree());
-        }
-
-        /** Keeps to the candidates of the call where it names some. */
-        private Candidates among(Candidates all) {
-            if (config.candidates() == null) {
-                return all;
-            }
-            var allowed = LongHashSet.newSetWith(config.candidates());
-            return () -> {
-                var next = all.next();
-                while (next != null && !allowed.contains(next.id())) {
-                    next = all.next();
-                }
-                return next;
-            };
         }
 
         private void excludeSeen() {

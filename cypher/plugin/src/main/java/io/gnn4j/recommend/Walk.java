@@ -94,6 +94,16 @@ public final class Walk {
         return new Reached(scores, LongHashSet.newSet(excluded), together, item);
     }
 
+    /** The users that the second step comes to, likeliest first. */
+    Candidates usersMet(Interactions start, LongHashSet excluded) {
+        var users = users(start);
+        var scores = new LongDoubleHashMap();
+        for (int i = 0; i < users.size(); i++) {
+            scores.put(users.ids()[i], users.scores()[i]);
+        }
+        return new Reached(scores, LongHashSet.newSet(excluded), null, null);
+    }
+
     /** The users of the source's items, by the probability of coming to them. */
     private TopK.Hits users(Interactions start) {
         var mass = new LongDoubleHashMap();
