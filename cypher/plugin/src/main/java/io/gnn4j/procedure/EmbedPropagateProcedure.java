@@ -56,6 +56,7 @@ public class EmbedPropagateProcedure {
                 if (stopped.get()) {
                     throw new IllegalStateException("gnn.embed.propagate was ended.");
                 }
+                guard.check(); // from any thread: it reads one volatile field
             });
             var threads = new Parallel(gnn.services().helpers(), config.concurrency(), guard::check);
             var status = ((InternalTransaction) tx).kernelTransaction();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.writeback;
 
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.neo4j.graphdb.Transaction;
 import org.neo4j.internal.kernel.api.security.SecurityContext;
@@ -17,6 +21,13 @@ import org.neo4j.kernel.internal.GraphDatabaseAPI;
 public final class OwnTransactions {
     private static final int RETRIES = 3;
     private static final long PAUSE_MILLIS = 100;
+    private static final long WATCH_MILLIS = 500;
+
+    private static final ScheduledExecutorService WATCH = Executors.newSingleThreadScheduledExecutor(task -> {
+        var thread = new Thread(task, "gnn-transaction-watch");
+        thread.setDaemon(true);
+        return thread;
+    });
 
     private final GraphDatabaseAPI database;
     private final SecurityContext caller;
@@ -24,7 +35,8 @@ public final class OwnTransactions {
 
     /**
      * @param caller the caller's security context, so nothing can be done here that the caller may not do
-     * @param guard throws when the caller's transaction was terminated; asked before each transaction
+     * @param guard throws when the caller's transaction was terminated; asked before each transaction and, by another
+     *     thread, while one goes on, which is then terminated: it may be waiting for a lock
      */
     public OwnTransactions(GraphDatabaseAPI database, SecurityContext caller, Runnable guard) {
         this.database = database;
@@ -48,8 +60,9 @@ public final class OwnTransactions {
     public <T> T write(Function<Transaction, T> work) {
         for (int attempt = 0;; attempt++) {
             guard.run();
-            try (var tx = database.beginTransaction(KernelTransaction.Type.EXPLICIT, caller)) {
+            try (var tx = database.beginTransaction(KernelTransaction.Type.EXPLICIT, caller); var watched = new Watched(tx, guard)) {
                 var result = work.apply(tx);
+                watched.close();
                 tx.commit();
                 return result;
             } catch (RuntimeException failure) {
@@ -64,8 +77,40 @@ public final class OwnTransactions {
     /** Does the work in one transaction that is rolled back at its end. */
     public <T> T read(Function<Transaction, T> work) {
         guard.run();
-        try (var tx = database.beginTransaction(KernelTransaction.Type.EXPLICIT, caller)) {
+        try (var tx = database.beginTransaction(KernelTransaction.Type.EXPLICIT, caller); var watched = new Watched(tx, guard)) {
             return work.apply(tx);
+        }
+    }
+
+    /** Ends a transaction when its guard throws. */
+    private static final class Watched implements AutoCloseable {
+        private final InternalTransaction transaction;
+        private final Runnable guard;
+        private final ScheduledFuture<?> watch;
+        private boolean over;
+
+        Watched(InternalTransaction transaction, Runnable guard) {
+            this.transaction = transaction;
+            this.guard = guard;
+            watch = WATCH.scheduleWithFixedDelay(this::look, WATCH_MILLIS, WATCH_MILLIS, TimeUnit.MILLISECONDS);
+        }
+
+        private synchronized void look() {
+            if (over) {
+                return; // the transaction object may serve somebody else by now
+            }
+            try {
+                guard.run();
+            } catch (RuntimeException ended) {
+                over = true;
+                transaction.terminate(Status.Transaction.Terminated);
+            }
+        }
+
+        @Override
+        public synchronized void close() {
+            over = true;
+            watch.cancel(false);
         }
     }
 

@@ -14,6 +14,9 @@ import io.gnn4j.procedure.ModelProcedure;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -190,6 +193,28 @@ class PropagateTest {
         fails("CALL gnn.embed.propagate('shop', {model: 'shop:1'})",
             "None of its 4 vectors belongs to a node: its keys are like INTEGER 101,"
             + " those of :Item like STRING '10");
+    }
+
+    @Test
+    void terminatingTheCallEndsItEvenWhereItWaitsForALock() throws Exception {
+        project(List.of("BUY", "VIEW"));
+        try (var other = TestDatabase.begin()) {
+            other.execute("MATCH (i:Item {id: 103}) SET i.price = 1").close();
+            var call = CompletableFuture.supplyAsync(PropagateTest::propagate);
+            String id = null;
+            for (int i = 0; i < 100 && id == null; i++) {
+                Thread.sleep(100);
+                id = (String) query("SHOW TRANSACTIONS YIELD transactionId, statusDetails"
+                    + " WHERE statusDetails STARTS WITH 'gnn.embed.propagate'"
+                    + " RETURN transactionId AS id").stream().map(row -> row.get("id")).findFirst().orElse(null);
+            }
+            Thread.sleep(500);
+            assertThat(call).isNotDone();
+            query("TERMINATE TRANSACTION $id", Map.of("id", id));
+            assertThatThrownBy(() -> call.get(20, TimeUnit.SECONDS)).isInstanceOf(ExecutionException.class);
+        }
+        assertThat(query("CALL gnn.model.list() YIELD state RETURN state")).containsExactly(Map.of("state", "building"));
+        assertThat(propagate()).containsEntry("state", "ready");
     }
 
     @Test
