@@ -5,7 +5,9 @@ import io.gnn4j.extension.GnnServices;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,10 +35,21 @@ public final class TestDatabase {
             var service = new DatabaseManagementServiceBuilder(home)
                 .setConfig(GraphDatabaseSettings.pagecache_memory, ByteUnit.mebiBytes(16))
                 .build();
-            Runtime.getRuntime().addShutdownHook(new Thread(service::shutdown));
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+                service.shutdown();
+                delete(home);
+            }));
             return service;
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
+        }
+    }
+
+    private static void delete(Path home) {
+        try (var files = Files.walk(home)) {
+            files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+        } catch (IOException left) {
+            throw new UncheckedIOException(left);
         }
     }
 
