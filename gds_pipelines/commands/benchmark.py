@@ -183,13 +183,23 @@ def _show(result: dict[str, Any], lengths: list[int]) -> None:
     out.print(
         f"{data['users']:,} users, {data['items']:,} items, {data['train']:,} train and {data['test']:,} "
         f"test pairs; "
-        f"all items ranked, training items left out"
+        "all items ranked, training items left out"
     )
-    table = Table(box=None, pad_edge=False)
     cut = max(lengths)
-    columns = [f"{metric}@{cut}" for metric in ("recall", "ndcg", "hit_rate", "mrr", "map", "coverage")]
-    for column in ("model", *columns, "fit s", "rank s"):
-        table.add_column(column, justify="left" if column == "model" else "right")
+    # Short heads, so that the table fits into a terminal of 80 columns.
+    heads = {
+        "recall": "recall",
+        "ndcg": "ndcg",
+        "hit_rate": "hits",
+        "mrr": "mrr",
+        "map": "map",
+        "coverage": "cover",
+    }
+    columns = [f"{metric}@{cut}" for metric in heads]
+    table = Table(box=None, pad_edge=False, title=f"k = {cut}", title_justify="left")
+    table.add_column("model", no_wrap=True)
+    for column in (*heads.values(), "fit s", "rank s"):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in result["models"]:
         figures = [row["figures"][column] for column in columns]
         shown = ["–" if value is None else f"{value:.4f}" for value in figures]
