@@ -23,6 +23,7 @@ from gds_pipelines.ingest import mapping as ingest_mapping
 from gds_pipelines.task import Task
 
 ROOT = Path(__file__).resolve().parents[2]
+QUERIES = ROOT / "cypher" / "browser" / "queries"
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
@@ -243,3 +244,8 @@ def test_every_block_of_a_page_runs_in_order(page, shop, shell):
     for block in blocks(page):
         if block.language not in SHOWN_ONLY:
             RUN[block.language](block, shop, shell)
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in QUERIES.glob("*.cypher")))
+def test_saved_queries_of_browser_answer_on_the_shop(name, shop):
+    assert shop.execute((QUERIES / f"{name}.cypher").read_text(encoding="utf-8"))
