@@ -21,6 +21,8 @@ from gds_pipelines.server.report import Silent
 class BenchServer:
     """A running server; ``exports`` is the folder GDS may write CSV files to."""
 
+    uri: str
+    auth: tuple[str, str]
     driver: neo4j.Driver
     pid: int
     exports: Path
@@ -61,7 +63,7 @@ def bench_server(heap_mb: int, software: Path | None = None) -> Iterator[BenchSe
             with neo4j.GraphDatabase.driver(
                 str(status.uri), auth=auth, notifications_min_severity="OFF"
             ) as driver:
-                yield BenchServer(driver, int(status.pid), exports)
+                yield BenchServer(str(status.uri), auth, driver, int(status.pid), exports)
         finally:
             process.kill(home)
 

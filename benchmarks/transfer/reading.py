@@ -100,7 +100,7 @@ def csv_files(server: BenchServer, graph: str) -> int:
         name=name,
     )
     rows = 0
-    for path in sorted((server.exports / name).glob("relationships_*[0-9].csv")):
+    for path in sorted(server.exports.rglob(f"{name}/relationships_*[0-9].csv")):
         names = pyarrow.csv.ReadOptions(column_names=["source", "target"])
         table = pyarrow.csv.read_csv(path, read_options=names)
         rows += len(table["source"].to_numpy())
@@ -207,16 +207,17 @@ def measure_memory(server: BenchServer, size: str) -> dict[str, Any]:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    uri, auth = server.driver._pool.address, server.driver._pool.pool_config.auth  # type: ignore[attr-defined]
-    child = subprocess.run(
-        [sys.executable, "-m", "benchmarks.transfer.reading", "--child", f"bolt://{uri[0]}:{uri[1]}", size],
-        input=json.dumps([auth.principal, auth.credentials]),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    done.set()
-    watcher.join()
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "benchmarks.transfer.reading", "--child", server.uri, size],
+            input=json.dumps(server.auth),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    finally:
+        done.set()
+        watcher.join()
     before, after, arrays = json.loads(child.stdout)
     return {
         "relationships": size,
@@ -248,7 +249,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "gnn4j"
+    matplotlib.rcParams |= {"svg.hashsalt": "gnn4j", "svg.fonttype": "none"}
     import matplotlib.pyplot as plt
 
     sizes = list(dict.fromkeys(row["relationships"] for row in rows))
