@@ -29,7 +29,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(connection, folder) -> demo.Demo:
-    return demo.run(connection, "shop", folder, options=TrainingOptions(threads=1, tensorboard=False))
+    # LightGCN, not the default: its vectors are propagated in the database, and must come out as in Python.
+    options = TrainingOptions(threads=1, tensorboard=False)
+    return demo.run(connection, "shop", folder, model="lightgcn", options=options)
 
 
 def test_every_stage_left_what_the_next_one_reads(first, connection):
@@ -53,7 +55,7 @@ def test_the_newcomer_gets_a_full_list_without_what_he_did(first):
 def test_a_second_demo_is_quick_and_says_why(first, connection, folder):
     said = []
     started = time.perf_counter()
-    again = demo.run(connection, "shop", folder, on_step=said.append)
+    again = demo.run(connection, "shop", folder, model="lightgcn", on_step=said.append)
     assert again.reused
     assert "train" not in again.seconds
     assert "still answers" in said[0]

@@ -104,9 +104,9 @@ public final class MemoryBudget {
                 var room = maximum.getAsLong() - bytes;
                 var inUse = shares.stream().filter(share -> share.holders > 0).mapToLong(share -> share.bytes).sum();
                 if (inUse > room) {
-                    throw new MemoryRefused(kind + " '" + name + "' need " + megabytes(bytes) + ", but gnn.memory.max is "
+                    throw new MemoryRefused(kind + " '" + name + "' need " + megabytes(bytes) + ", but server.gnn.memory.max is "
                         + megabytes(maximum.getAsLong()) + (inUse > 0 ? ", of which " + megabytes(inUse) + " are in use" : "")
-                        + ". Set gnn.memory.max to at least " + (bytes + inUse + (1 << 20) - 1 >> 20) + "m in neo4j.conf"
+                        + ". Set server.gnn.memory.max to at least " + (bytes + inUse + (1 << 20) - 1 >> 20) + "m in neo4j.conf"
                         + " (and the heap, server.memory.heap.max_size, to four times that).");
                 }
                 evictUntil(room, evicted);

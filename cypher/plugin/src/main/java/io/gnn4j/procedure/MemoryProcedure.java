@@ -14,7 +14,7 @@ public class MemoryProcedure {
     public GnnContext gnn;
 
     @Procedure(name = "gnn.memory.list", mode = Mode.READ)
-    @Description("What gnn4j keeps in memory for this database, within gnn.memory.max: what serves everybody, and what is yours.")
+    @Description("What gnn4j keeps in memory for this database, within server.gnn.memory.max: what serves everybody, and what is yours.")
     public Stream<MemoryRow> list() {
         return gnn.services().memory().uses().stream()
             .filter(use -> use.database().equals(gnn.databaseName()))

@@ -33,7 +33,7 @@ public class StatusProcedure {
             new StatusRow("neo4j", Version.getNeo4jVersion(), true, "Java " + Runtime.version() + "."),
             new StatusRow("gds", gds.version(), gds.supported(), gds.detail()),
             onnxRuntime(),
-            new StatusRow("memory", null, true, "gnn.memory.max is " + gnn.services().memoryMax() + " bytes, "
+            new StatusRow("memory", null, true, "server.gnn.memory.max is " + gnn.services().memoryMax() + " bytes, "
                 + gnn.services().memory().total() + " are taken (gnn.memory.list)."));
     }
 
