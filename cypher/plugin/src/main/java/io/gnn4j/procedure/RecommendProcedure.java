@@ -123,8 +123,8 @@ public class RecommendProcedure {
         @Description("The recommended node.") Node node,
         @Description("Position in the list of its source, from 1.") long rank,
         @Description("What the rows of one origin are ordered by: a dot product (unbounded) or cosine (in [-1, 1]) as the model's"
-            + " `similarity` says, the probability of a walk with popular items held"
-            + " back, or the number of users who touched the item (from 0). Not comparable across origins.") double score,
+            + " `similarity` says, the probability of a walk with popular items held back, or the number of users who touched the"
+            + " item (from 0). Not comparable across origins.") double score,
         @Description("The partial scores by name: vector, walk, popularity; with an item as source of a walk"
             + " also count (users who touched both), lift (above 1: more often than by chance) and supporters (some of them).") Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared), walk, or popularity (last, where others were too few).")

@@ -39,8 +39,8 @@ public class SimilarProcedure {
     public Stream<SimilarRow> stream(
             @Name(value = "node", description = "An item or a user of the model's task.") Node node,
             @Name(value = "configuration", defaultValue = "{}", description = "{ model :: STRING (alias, or 'name:version';"
-                + " default: the only alias that fits), method = 'vector' :: STRING ('vector' or 'walk'), task :: MAP (of a walk where there is no"
-                + " model), topK = 10 :: INTEGER (1 to 100000),"
+                + " default: the only alias that fits), method = 'vector' :: STRING ('vector' or 'walk'),"
+                + " task :: MAP (of a walk where there is no model), topK = 10 :: INTEGER (1 to 100000),"
                 + " similarity = 'cosine' :: STRING ('cosine' or 'dot')," + RecommendProcedure.WALK + RecommendProcedure.FILTERS + " }")
             Map<String, Object> configuration) {
         var config = RecommendConfig.similar(configuration, AnswerCall::id);
@@ -96,7 +96,8 @@ public class SimilarProcedure {
     private static Iterator<SimilarRow> rows(AnswerCall call, List<Candidate> found) {
         var graph = call.graph();
         return IntStream.range(0, found.size()).mapToObj(i -> new SimilarRow(
-            graph.node(found.get(i).id()), i + 1, found.get(i).score(), call.shown(found.get(i).scores()), found.get(i).origin())).iterator();
+            graph.node(found.get(i).id()), i + 1, found.get(i).score(), call.shown(found.get(i).scores()),
+            found.get(i).origin())).iterator();
     }
 
     public record SimilarRow(
