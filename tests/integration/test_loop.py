@@ -112,7 +112,7 @@ def test_lists_equal_brute_force_for_every_user(trained, connection):
         "collect(origin) AS origins",
         model=ALIAS,
     )
-    assert len(users) == 601
+    assert len(users) >= 601  # every demo adds a newcomer
     for user in users:
         query = np.array(user["embedding"], np.float32).astype(np.float64)
         scores = np.zeros(len(ids))

@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.neo4j.graphdb.Transaction;
 import org.neo4j.kernel.impl.coreapi.InternalTransaction;
+import org.neo4j.logging.Log;
 import org.neo4j.procedure.Context;
 import org.neo4j.procedure.Description;
 import org.neo4j.procedure.Mode;
@@ -38,6 +39,10 @@ public class EmbedPropagateProcedure {
     @Context
     public TerminationGuard guard;
 
+    // The log a person reads: the server's debug.log is for us.
+    @Context
+    public Log log;
+
     // SCHEMA, for it makes an index in a transaction of its own.
     @Procedure(name = "gnn.embed.propagate", mode = Mode.SCHEMA)
     @Description("Propagates the item vectors of a model over a projection, writes them to items and users in batches of its own"
@@ -50,7 +55,6 @@ public class EmbedPropagateProcedure {
         new ModelUsers(gnn.services().config().get(GnnSettings.MODEL_LOAD_USERS)).require(gnn.security(), "gnn.embed.propagate");
         OwnTransactions.requireNoWrites(tx, "gnn.embed.propagate");
         var stopped = new AtomicBoolean();
-        var log = gnn.services().logs().getLog(EmbedPropagateProcedure.class);
         try {
             var own = new OwnTransactions(gnn.database(), gnn.security(), () -> {
                 if (stopped.get()) {
