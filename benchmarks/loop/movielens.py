@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks import result_file
 from gds_pipelines import demo
 from gds_pipelines.connection import Connection, connect
+from gds_pipelines.registry import Registry
 from gds_pipelines.run import Run
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
@@ -98,8 +99,10 @@ def vector_difference(connection: Connection, run: Run, alias: str) -> float:
 def differing_lists(connection: Connection, run: Run, alias: str) -> int:
     """How many of the first users' lists are not those of a brute-force scan in double precision."""
     task = Task.from_mapping(run.task)
-    version = connection.execute("CALL gnn.model.list() YIELD name, embeddingProperty RETURN *")
-    stored = next(row["embeddingProperty"] for row in version if row["name"] == alias)
+    serving = Registry(connection).target(alias)
+    if serving is None:
+        raise SystemExit(f"Nothing answers as {alias}.")
+    stored = f"gnn_{serving.name}_v{serving.version}"
     items = connection.execute(
         f"CYPHER 5 MATCH (i:`{task.recommend}`) WHERE i.`{stored}` IS NOT NULL "
         f"RETURN id(i) AS id, i.`{stored}` AS e ORDER BY id(i)"
