@@ -165,3 +165,43 @@ def type_of(value: Any) -> str:
     return (
         "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
     )
+
+
+def walk(
+    shop: Shop, user: int, weights: dict[str, float], alpha: float, beta: float, limit: int
+) -> dict[int, float]:
+    """RP3beta of every item that can be reached, seen ones included, under the stated limit.
+
+    Each of the last two steps reads at most ``limit`` pairs: items newest first, users likeliest first, then
+    smaller id; a node is read whole or not at all, the first one always.
+    """
+    pairs: dict[tuple[int, int], float] = {}
+    latest: dict[tuple[int, int], float] = {}
+    for someone, kind, item, at in shop.events:
+        key = (someone, item)
+        pairs[key] = max(pairs.get(key, 0.0), weights[kind])
+        latest[key] = max(latest.get(key, -np.inf), -np.inf if at is None else at)
+    items_of, users_of = defaultdict(dict), defaultdict(dict)
+    for (someone, item), weight in pairs.items():
+        items_of[someone][item] = weight
+        users_of[item][someone] = weight
+
+    def steps(nodes: list[int], neighbours: dict[int, dict[int, float]]):
+        left = limit
+        for position, node in enumerate(nodes):
+            if position and len(neighbours[node]) > left:
+                return
+            left -= len(neighbours[node])
+            total = sum(neighbours[node].values())
+            for other, weight in neighbours[node].items():
+                yield node, other, (weight / total) ** alpha
+
+    own = items_of[user]
+    start = {item: (weight / sum(own.values())) ** alpha for item, weight in own.items()}
+    mass: dict[int, float] = defaultdict(float)
+    for item, other, chance in steps(sorted(own, key=lambda i: (-latest[user, i], i)), users_of):
+        mass[other] += start[item] * chance
+    score: dict[int, float] = defaultdict(float)
+    for other, item, chance in steps(sorted(mass, key=lambda v: (-mass[v], v)), items_of):
+        score[item] += mass[other] * chance
+    return {item: value / len(users_of[item]) ** beta for item, value in score.items()}

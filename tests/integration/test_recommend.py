@@ -272,3 +272,31 @@ def test_a_visitor_is_answered_like_a_user_with_that_history(server, shop):
     assert [row["node"] for row in rows] == [row[0] for row in expected]
     assert [row["score"] for row in rows] == pytest.approx([row[2] for row in expected], abs=1e-5)
     assert {row["source"] for row in rows} == {None}
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "limit"), [(1.0, 0.6, 200_000), (0.6, 0.3, 200_000), (1.0, 0.0, 40), (0.8, 1.0, 15)]
+)
+def test_the_walk_of_every_user_equals_the_oracle(server, shop, alpha, beta, limit):
+    committed, _ = shop
+    task = {**served_model.TASK, "via": WEIGHTS}
+    with server.driver().session(notifications_min_severity="OFF") as session:
+        rows = session.run(
+            "MATCH (u:User) WITH collect(u) AS users CALL gnn.recommend.stream(users, "
+            "{method: 'walk', task: $task, topK: 100, walk: $walk}) YIELD source, node, rank, score, origin "
+            "RETURN id(source) AS source, id(node) AS node, rank, score, origin",
+            task=task,
+            walk={"alpha": alpha, "beta": beta, "limit": limit},
+        ).data()
+    for user in committed.users:
+        seen = {item for someone, _, item, _ in committed.events if someone == user}
+        expected = {
+            item: score
+            for item, score in oracle.walk(committed, user, WEIGHTS, alpha, beta, limit).items()
+            if item not in seen
+        }
+        found = [row for row in rows if row["source"] == user]
+        walked = [row for row in found if row["origin"] == "walk"]
+        assert [row["rank"] for row in found] == list(range(1, len(committed.items) - len(seen) + 1))
+        assert {row["node"]: row["score"] for row in walked} == pytest.approx(expected, rel=1e-9)
+        assert walked == sorted(walked, key=lambda row: (-row["score"], row["node"]))

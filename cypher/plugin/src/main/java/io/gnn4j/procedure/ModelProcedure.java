@@ -6,6 +6,7 @@ import io.gnn4j.extension.GnnContext;
 import io.gnn4j.extension.GnnSettings;
 import io.gnn4j.registry.ModelInfo;
 import io.gnn4j.registry.ModelLoader;
+import io.gnn4j.registry.ModelName;
 import io.gnn4j.registry.ModelUsers;
 import io.gnn4j.registry.Models;
 import io.gnn4j.writeback.OwnTransactions;
@@ -98,8 +99,13 @@ public class ModelProcedure {
         config.check();
         OwnTransactions.requireNoWrites(tx, "gnn.model.drop");
         var own = new OwnTransactions(gnn.database(), gnn.security(), guard::check);
-        return models().removal().drop(Models.id(gnn.database()), own, name, version, failIfMissing, guard::check).stream()
-            .map(removed -> new DropRow(removed.name(), removed.version(), removed.removedProperties()));
+        var dropped = models().removal().drop(Models.id(gnn.database()), own, name, version, failIfMissing, guard::check);
+        for (var removed : dropped) { // what was made from its properties is of no use any more
+            var property = ModelName.property(removed.name(), removed.version());
+            gnn.services().caches().forget(gnn.databaseName(), property);
+            gnn.services().caches().forget(gnn.databaseName(), property + "_c");
+        }
+        return dropped.stream().map(removed -> new DropRow(removed.name(), removed.version(), removed.removedProperties()));
     }
 
     @Procedure(name = "gnn.model.export", mode = Mode.READ)

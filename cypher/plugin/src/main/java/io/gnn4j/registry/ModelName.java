@@ -22,7 +22,7 @@ public final class ModelName {
         return name;
     }
 
-    static String property(String name, long version) {
+    public static String property(String name, long version) {
         return "gnn_" + name + "_v" + version;
     }
 }
