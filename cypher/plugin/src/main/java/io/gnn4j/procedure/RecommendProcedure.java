@@ -126,7 +126,8 @@ public class RecommendProcedure {
             + " `similarity` says, the probability of a walk with popular items held back, or the number of users who touched the"
             + " item (from 0). Not comparable across origins.") double score,
         @Description("The partial scores by name: vector, walk, popularity; with an item as source of a walk"
-            + " also count (users who touched both), lift (above 1: more often than by chance) and supporters (some of them).") Map<String, Object> scores,
+            + " also count (users who touched both), lift (above 1: more often than by chance) and supporters (some of them).")
+        Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared), walk, or popularity (last, where others were too few).")
         String origin) {}
 }

@@ -43,7 +43,8 @@ class MemoryBudgetTest {
         reserve("a", 4);
         reserve("b", 2).release();
         assertThatThrownBy(() -> reserve("c", 7)).isInstanceOf(MemoryRefused.class).hasMessageStartingWith(
-            "vectors 'c' need 7.0 MB, but gnn.memory.max is 10.0 MB, of which 4.0 MB are in use. Set gnn.memory.max to at least 11m");
+            "vectors 'c' need 7.0 MB, but server.gnn.memory.max is 10.0 MB, of which 4.0 MB are in use. Set"
+                + " server.gnn.memory.max to at least 11m");
         assertThat(evicted).isEmpty();
     }
 
