@@ -273,7 +273,10 @@ class RegistryTest {
         CompletableFuture<List<Map<String, Object>>> drop;
         try (var tx = TestDatabase.begin(); var lease = models.acquire(TestDatabase.get(), tx, "shop:1", List.of())) {
             drop = CompletableFuture.supplyAsync(() -> query("CALL gnn.model.drop('shop')"));
-            Thread.sleep(500);
+            var until = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            while (query("MATCH (m:GnnModel {state: 'retired'}) RETURN m.version AS v").isEmpty() && System.nanoTime() < until) {
+                Thread.sleep(50);
+            }
             assertThat(drop).isNotDone();
             assertThat(lease.userEncoder(tx).dimension()).isEqualTo(2);
             try (var later = TestDatabase.begin()) {
