@@ -108,8 +108,11 @@ def run(
     """
     subject = training_run.subject(dataset)
     name = model or models.DEFAULT_MODEL
+    models.recommender(name)
     demo = Demo(dataset, subject.task, re.sub(r"\W", "_", dataset))
     clock = _Clock(demo.seconds)
+    # The newcomer of an earlier demo is no data: it would be all of a test part cut by time.
+    connection.execute(query("delete_newcomers"))
     if not again and (found := _kept(connection, demo.alias, name, directory)):
         demo.run, demo.reused = found, True
         on_step(
@@ -200,7 +203,6 @@ def newcomer(connection: Connection, task: Task, alias: str) -> Answer:
             time=task.time_property or "at",
         ),
         key=key,
-        now=int(time.time() * 1000),
         count=HISTORY,
         model=alias,
     )

@@ -28,7 +28,7 @@ from gds_pipelines.metrics import METRICS
 from gds_pipelines.models.base import Recommender
 from gds_pipelines.splits import Split
 from gds_pipelines.task import Task
-from gds_pipelines.training import TrainingOptions
+from gds_pipelines.training import CHECKPOINT, TrainingOptions
 
 SPLITS = ("time", "leave-last", "random", "none")
 DEFAULT_K = (10, 20)
@@ -251,6 +251,9 @@ def execute(
         created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     run.write()
+    # What is finished needs no checkpoint, and the next run of this folder may be another one.
+    for checkpoint in (options.directory or directory / "training").glob(f"*/{CHECKPOINT}"):
+        checkpoint.unlink()
     return run
 
 

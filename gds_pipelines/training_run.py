@@ -22,7 +22,7 @@ from gds_pipelines.splits import Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
 
-SHOWN = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "hit_rate@10", "coverage@20")
+SHOWN = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 """Columns of the table a person sees: as many as a terminal is wide; ``--json`` has them all."""
 
 

@@ -49,10 +49,12 @@ def demo_command(
     with fail_in_words(json):
         import os
 
-        from gds_pipelines import datasets
+        from gds_pipelines import datasets, models
         from gds_pipelines.server.embedded import EmbeddedServer
 
         datasets.get(dataset)  # a misspelt name is no reason to install a server first
+        if model is not None:
+            models.recommender(model)
         embedded = EmbeddedServer()
         if uri is None and not os.environ.get("NEO4J_URI"):
             with steps(quiet=json) as report:

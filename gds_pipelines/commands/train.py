@@ -67,6 +67,7 @@ def train_command(
     with fail_in_words(json):
         from gds_pipelines import models, training_run
         from gds_pipelines.connection import connect
+        from gds_pipelines.deploy import CONTRACTS
         from gds_pipelines.training import TrainingOptions
 
         subject = training_run.subject(task)
@@ -92,4 +93,6 @@ def train_command(
             print_json(run.to_mapping())
             return
         out.print(training_run.table(run))
-        out.print(f"Kept in {run.directory}. Next: gnn4j export {run.directory}, then gnn4j deploy")
+        out.print(f"Kept in {run.directory}.")
+        if models.recommender(name).info.contract in CONTRACTS:
+            out.print(f"Next: gnn4j export {run.directory}, then gnn4j deploy with the file it names")

@@ -68,6 +68,23 @@ def test_the_figures_are_those_of_the_evaluation_called_by_hand(task, interactio
     }
 
 
+def test_a_finished_run_leaves_no_checkpoint_that_would_refuse_the_next(task, interactions, tmp_path):
+    settings = {"dimension": 4, "epochs": 1}
+    for seed in (1, 2):
+        run = execute(
+            interactions,
+            task,
+            "lightgcn",
+            tmp_path,
+            parameters=settings,
+            baselines=(),
+            seed=seed,
+            options=QUIET,
+        )
+        assert run.seed == seed
+    assert not list(tmp_path.rglob("checkpoint.pt"))
+
+
 def test_a_run_is_read_back_as_it_was_written(task, interactions, tmp_path):
     run = execute(interactions, task, "popularity", tmp_path, baselines=(), options=QUIET)
     assert Run.read(tmp_path) == run
