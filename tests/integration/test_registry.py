@@ -10,10 +10,12 @@ from io import BytesIO
 from pathlib import Path
 
 import neo4j
+import numpy as np
 import pytest
 from neo4j.exceptions import Neo4jError
 
 from model_export.artefact import Artefact, part_entry, read
+from model_export.item_propagation import build
 from model_export.manifest import canonical_json, sha256_hex
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -179,9 +181,21 @@ def test_a_golden_sample_that_this_server_does_not_reproduce_is_refused(shop, ar
 
 
 def test_bytes_that_were_changed_in_the_database_are_refused_when_they_are_opened(shop, artefact):
-    # A model of its own: what another test opened already is served from memory, and not opened again.
-    own = {**artefact.manifest, "createdAt": "2026-03-03T00:00:00Z"}
-    load(shop, "shop", core(own, artefact.model))
+    # A network of its own: one that another test opened is served from memory, and not opened again.
+    artefact = build(
+        model="lightgcn",
+        item_label="Item",
+        keys=np.array([101, 102, 103]),
+        layers=1,
+        exponent=0.37,
+        schema=artefact.manifest["schema"],
+        task=artefact.manifest["task"],
+        gnn4j_version="0.1.0",
+        base=np.eye(3, 2),
+        created_at="2026-03-03T00:00:00Z",
+    )
+    own = artefact.manifest
+    load(shop, "shop", artefact.core_zip())
     for file, index, piece in artefact.pieces():
         shop.execute(
             "CALL gnn.model.addPart('shop', 1, $file, $index, $bytes)",
