@@ -4,9 +4,9 @@ package io.gnn4j.procedure;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.recommend.Candidates.Candidate;
 import io.gnn4j.recommend.Neighbours;
-import io.gnn4j.recommend.QueryEncoder;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.Recommender;
+import io.gnn4j.recommend.SourceEncoder;
 import io.gnn4j.recommend.Walk;
 import io.gnn4j.task.Task;
 import java.util.Iterator;
@@ -89,8 +89,9 @@ public class SimilarProcedure {
     }
 
     private static float[] userVector(
-            AnswerCall call, RecommendConfig config, Task task, QueryEncoder encoder, long user) {
-        return encoder.encode(List.of(encoder.read(call.graph(), task, user, config.maxDegree())))[0];
+            AnswerCall call, RecommendConfig config, Task task, SourceEncoder encoder, long user) {
+        var history = encoder.read(call.graph(), task, user, config.maxDegree());
+        return encoder.encodeSources(List.of(new SourceEncoder.Source(user, history)))[0];
     }
 
     private static Iterator<SimilarRow> rows(AnswerCall call, List<Candidate> found) {

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /** User vectors from live interactions: what {@code item-propagation/1} says, by the model's own user side. */
-public final class QueryEncoder {
+public final class QueryEncoder implements SourceEncoder {
     /** Users in one run of the model: little padding, since they are put together by the length of their history. */
     private static final int BATCH = 32;
 
@@ -32,12 +32,18 @@ public final class QueryEncoder {
     }
 
     /** What a user's vector is made from; times are read only where they decide which interactions are the newest. */
+    @Override
     public Interactions read(LiveStore store, Task task, long user, int maxDegree) {
         var via = List.copyOf(task.via().values());
         var found = store.interactions(user, true, via, task.recommend(), null, maxDegree);
         return found.degree() <= limit || task.timeProperty() == null
             ? found
             : store.interactions(user, true, via, task.recommend(), task.timeProperty(), maxDegree);
+    }
+
+    @Override
+    public float[][] encodeSources(List<Source> sources) {
+        return encode(sources.stream().map(Source::history).toList());
     }
 
     /**

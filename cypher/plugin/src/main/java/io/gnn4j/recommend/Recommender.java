@@ -37,7 +37,7 @@ public final class Recommender {
         Long source, long node, int rank, double score, Map<String, Object> scores, String origin) {}
 
     /** What is needed to answer by vectors. */
-    public record VectorModel(QueryEncoder encoder, VectorTable table, boolean cosine, ExactScan scan) {}
+    public record VectorModel(SourceEncoder encoder, VectorTable table, boolean cosine, ExactScan scan) {}
 
     private final LiveStore store;
     private final Task task;
@@ -134,7 +134,8 @@ public final class Recommender {
     }
 
     private void score(List<Answer> answers) {
-        var queries = vectors.encoder().encode(answers.stream().map(answer -> answer.history).toList());
+        var queries = vectors.encoder().encodeSources(
+            answers.stream().map(answer -> new SourceEncoder.Source(answer.source, answer.history)).toList());
         var table = vectors.table().snapshot();
         var asked = firstAsked(config, table.size());
         var scanned = new ArrayList<Query>();
