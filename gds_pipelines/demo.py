@@ -57,6 +57,7 @@ class Demo:
         alias: what ``model`` is called in Cypher.
         reused: model and graph were still there from an earlier demo.
         seconds: wall clock by step.
+        notes: what a reader of the figures should know, such as nodes of another data set.
         answers: for users who were there before.
         newcomer: for the user made a moment before.
     """
@@ -67,6 +68,7 @@ class Demo:
     run: Run | None = None
     reused: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     newcomer: Answer | None = None
 
@@ -78,6 +80,7 @@ class Demo:
             "run": self.run.to_mapping() if self.run else None,
             "reused": self.reused,
             "seconds": self.seconds,
+            "notes": self.notes,
             "answers": [vars(answer) for answer in self.answers],
             "newcomer": vars(self.newcomer) if self.newcomer else None,
         }
@@ -120,9 +123,10 @@ def run(
         )
     else:
         with clock.step("ingest"):
-            on_step(f"Loading {datasets.get(dataset).title} into Neo4j")
+            on_step(f"Loading into Neo4j: {datasets.get(dataset).title}")
             prepared = datasets.get(dataset).prepare(received=on_download)
-            ingest.write(ingest.plan_tables(prepared.files, prepared.mapping), connection, on_ingest)
+            plan = ingest.plan_tables(prepared.files, prepared.mapping)
+            demo.notes = ingest.write(plan, connection, on_ingest).mixed_with_others()
         with clock.step("train"):
             demo.run = training_run.train(
                 connection,

@@ -179,7 +179,12 @@ def server(uri: str | None = None) -> list[Finding]:
     named = uri or os.environ.get("NEO4J_URI")
     if not named and status.uri is None:
         advice = f"gnn4j server {'install' if status.state == 'not installed' else 'start'}"
-        return [Finding("Server", "warn", f"the embedded server is {status.state}", advice)]
+        unknown = "not looked at: a running server says what it has in it"
+        return [
+            Finding("Server", "warn", f"the embedded server is {status.state}", advice),
+            Finding("Plugin", "warn", unknown, advice),
+            Finding("GDS", "warn", unknown, advice),
+        ]
     try:
         with connection.connect(uri, plugin=False) as open_connection:
             version = open_connection.neo4j_version()

@@ -137,7 +137,7 @@ def table(run: Run) -> Table:
     """The figures of a run, the model first, the best of each column in bold."""
     shown = Table(title=f"{run.split}; all {run.sizes['items']:,} items ranked, training items out")
     shown.add_column("model")
-    columns = [name for name in SHOWN if name in run.figures()]
+    columns = _columns(run)
     for column in columns:
         shown.add_column(column, justify="right")
     shown.add_column("train s", justify="right")
@@ -151,6 +151,24 @@ def table(run: Run) -> Table:
         ]
         shown.add_row(row.name, *figures, f"{row.train_seconds:.1f}")
     return shown
+
+
+def behind(run: Run) -> str | None:
+    """A sentence where a baseline has the best figure of the last column shown; None where the model has."""
+    if not (columns := _columns(run)):
+        return None
+    column, own = columns[-1], run.table[0]
+    best = max(run.table, key=lambda row: row.figures[column])
+    if best.figures[column] <= own.figures[column]:
+        return None
+    return (
+        f"{own.name} is behind {best.name} at {column} on this data ({own.figures[column]:.4f} against "
+        f"{best.figures[column]:.4f}). `gnn4j models` lists what else can be trained with --model."
+    )
+
+
+def _columns(run: Run) -> list[str]:
+    return [name for name in SHOWN if name in run.figures()]
 
 
 def _given(connection: Connection, task: Task, whole: Interactions, types: Sequence[str]) -> Split:

@@ -198,10 +198,15 @@ def read(source: Path | bytes, *, run_golden: bool = True) -> Artefact:
     """
     shown = source.name if isinstance(source, Path) else "these bytes"
     what = f"The artefact {shown} is refused"
+    if isinstance(source, Path) and not source.is_file():
+        found = "is a directory" if source.is_dir() else "does not exist"
+        raise ArtefactError(what, [f"{source} {found}; give the .zip that an export wrote"])
     try:
         size = source.stat().st_size if isinstance(source, Path) else len(source)
         archive = zipfile.ZipFile(source if isinstance(source, Path) else BytesIO(source))
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except zipfile.BadZipFile:  # its message says no more than ours
+        raise ArtefactError(what, ["it is not a readable zip file"]) from None
+    except (OSError, ValueError, NotImplementedError) as error:
         raise ArtefactError(what, [f"it is not a readable zip file: {error}"]) from None
     with archive:
         faults = _directory_faults(archive, size)

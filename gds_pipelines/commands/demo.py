@@ -85,10 +85,14 @@ def demo_command(
 
 
 def _show(done: "Demo", where: "Status | None") -> None:
-    from gds_pipelines.training_run import table
+    from gds_pipelines.training_run import behind, table
 
+    for note in done.notes:
+        err.print(note, style="yellow", markup=False)
     if done.run is not None and done.run.figures():
         out.print(table(done.run))
+        if sentence := behind(done.run):
+            out.print(sentence, markup=False)
     for answer in done.answers:
         _show_answer(f"User {answer.source}", answer)
     if done.newcomer is not None:

@@ -93,6 +93,8 @@ def train_command(
             print_json(run.to_mapping())
             return
         out.print(training_run.table(run))
+        if sentence := training_run.behind(run):
+            out.print(sentence, markup=False)
         out.print(f"Kept in {run.directory}.")
         if models.recommender(name).info.contract in CONTRACTS:
             out.print(f"Next: gnn4j export {run.directory}, then gnn4j deploy with the file it names")

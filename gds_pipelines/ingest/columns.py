@@ -128,16 +128,23 @@ def matched(column: pa.Array, pattern: str, missing: Collection[str] = ("",)) ->
     )
 
 
-def looks_like_integers(column: pa.Array, missing: Collection[str] = ("",)) -> bool:
-    """Whether all present values are int64 in the usual writing, so that nothing is lost (not 007)."""
+def unlike_integers(
+    column: pa.Array, missing: Collection[str] = ("",)
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which values would lose something as int64: other text, 007, numbers with a fraction.
+
+    Returns:
+        (odd, present): [N] True for a present value that is no int64 in the usual writing; [N] True where
+        there is a value.
+    """
     column = _flat(column)
-    if pa.types.is_integer(column.type):
-        return True
     if not pa.types.is_string(column.type):
-        return False
-    text = pc.drop_null(trimmed(column, missing))
-    usual = pc.all(pc.match_substring_regex(text, r"^(0|-?[1-9][0-9]{0,18})$"), min_count=0).as_py()
-    return usual and not _integers(text).bad.any()
+        present = np.asarray(column.is_valid())
+        return present & (not pa.types.is_integer(column.type)), present
+    text = trimmed(column, missing)
+    present = np.asarray(text.is_valid())
+    usual = pc.fill_null(pc.match_substring_regex(text, r"^(0|-?[1-9][0-9]{0,18})$"), True)
+    return ~np.asarray(usual) | _integers(text).bad, present
 
 
 def _flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:

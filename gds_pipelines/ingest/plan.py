@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from gds_pipelines.errors import InvalidInput, did_you_mean
 from gds_pipelines.ingest import columns as cells
 from gds_pipelines.ingest import readers
+from gds_pipelines.ingest.key_types import key_columns, key_types
 from gds_pipelines.ingest.mapping import (
     IDENTIFIER,
     Endpoint,
@@ -84,12 +85,12 @@ def make_plan(files: Mapping[str, Sequence[Path | pa.Table]], mapping: IngestMap
         InvalidInput: all faults of the set-up at once.
     """
     read, faults = _read(files, mapping)
-    key_types, more = _key_types(read, mapping)
-    faults += more
+    faults += _property_faults(mapping)
     if faults:
         raise InvalidInput("The data cannot be loaded", faults)
-    report = IngestReport()
-    gathered = _Gathered(mapping, key_types)
+    types, notes = key_types(read, mapping)
+    report = IngestReport(notes=notes)
+    gathered = _Gathered(mapping, types)
     for name, columns in read:
         report.files.append(_Rows(name, mapping.tables[name], columns, gathered).gather())
         columns.columns.clear()  # The text is not needed any more, and is the largest thing in memory.
@@ -187,19 +188,8 @@ def _read(
     return read, faults
 
 
-def _key_types(read: list[tuple[str, Columns]], mapping: IngestMapping) -> tuple[dict[str, str], list[str]]:
-    """Label -> 'integer' or 'string': as declared, else integer if all its keys in all files are."""
-    types = {label: spec.type for label, spec in mapping.nodes.items() if spec.type != "auto"}
-    open_labels = {label: True for label in mapping.nodes if label not in types}
-    for name, columns in read:
-        table = mapping.tables[name]
-        for label, column, separator in _key_columns(table):
-            if open_labels.get(label):
-                whole = columns.columns[column]
-                if separator is not None:
-                    whole = cells.lists(whole, "string", separator, table.missing).values.flatten()
-                open_labels[label] = cells.looks_like_integers(whole, table.missing)
-    types |= {label: "integer" if whole else "string" for label, whole in open_labels.items()}
+def _property_faults(mapping: IngestMapping) -> list[str]:
+    """A property that two tables describe must have one type."""
     faults: list[str] = []
     kinds: dict[tuple[str, str], tuple[str, bool]] = {}
     for name, table in mapping.tables.items():
@@ -208,15 +198,7 @@ def _key_types(read: list[tuple[str, Columns]], mapping: IngestMapping) -> tuple
                 kind = (spec.type, spec.separator is not None)
                 if kinds.setdefault((part.label, prop), kind) != kind:
                     faults.append(f"tables.{name}: {part.label}.{prop} has another type in another table")
-    return types, faults
-
-
-def _key_columns(table: Table) -> Iterator[tuple[str, str, str | None]]:
-    for part in table.nodes:
-        yield part.label, part.key, None
-    for part in table.relationships:
-        yield part.source.label, part.source.column, part.source.separator
-        yield part.target.label, part.target.column, part.target.separator
+    return faults
 
 
 class _Rows:
@@ -252,7 +234,7 @@ class _Rows:
         return self.report
 
     def _needed(self) -> str:
-        return " or ".join(dict.fromkeys(column for _, column, _ in _key_columns(self.table)))
+        return " or ".join(dict.fromkeys(column for _, column, _ in key_columns(self.table)))
 
     def _column(self, column: str, what: tuple, convert) -> pa.Array:
         """A converted column, once; the rows of its bad values are dropped with the text that was found."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gds_pipelines.ingest import columns
-from gds_pipelines.ingest.columns import lists, looks_like_integers, matched, times, typed
+from gds_pipelines.ingest.columns import lists, matched, times, typed, unlike_integers
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
@@ -152,15 +152,17 @@ def test_a_pattern_keeps_its_group():
 
 
 @pytest.mark.parametrize(
-    ("values", "whole"),
+    ("values", "odd"),
     [
-        (["1", "-2", "0"], True),
-        (["007"], False),
-        (["1.0"], False),
-        (["+1"], False),
-        ([str(2**63)], False),
-        ([], True),
+        (["1", "-2", "0"], [False] * 3),
+        (["1", "007", None], [False, True, False]),
+        (["1.0", "2"], [True, False]),
+        (["+1"], [True]),
+        ([str(2**63), str(2**63 - 1)], [True, False]),
+        ([], []),
     ],
 )
-def test_only_the_usual_writing_makes_a_key_a_number(values, whole):
-    assert looks_like_integers(pa.array(values, pa.string())) is whole
+def test_only_the_usual_writing_makes_a_key_a_number(values, odd):
+    found, present = unlike_integers(pa.array(values, pa.string()))
+    assert found.tolist() == odd
+    assert present.tolist() == [value is not None for value in values]

@@ -212,6 +212,16 @@ def test_all_faults_of_a_set_up_come_at_once(tmp_path):
     ]
 
 
+def test_one_odd_key_that_makes_text_of_all_is_said(tmp_path):
+    lines = [f"{user},7,view,5,1" for user in [*range(1, 20), "x9"]]
+    plan = planned(tmp_path, events="\n".join(["user,item,kind,at,amount", *lines]))
+    (note,) = (one for one in plan.report.notes if "stored as text" in one)
+    assert note.startswith("The keys of :User are stored as text: 1 of 20 is no integer")
+    assert "'x9' in user, events.csv line 21" in note
+    assert plan.nodes["User"].keys.type == pa.string()
+    assert plan.nodes["Item"].keys.type == pa.int64()
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -1,0 +1,26 @@
+"""What a person is told of a finished run."""
+
+from pathlib import Path
+
+import pytest
+
+from gds_pipelines.run import Measured, Run
+from gds_pipelines.training_run import behind
+
+
+def run(*rows: tuple[str, dict[str, float]]) -> Run:
+    table = [Measured(name, figures, 0, 0, 10) for name, figures in rows]
+    return Run(Path("runs"), {}, rows[0][0], {}, 1, "by time", None, False, {"items": 3}, table)
+
+
+@pytest.mark.parametrize(
+    ("best", "sentence"),
+    [(0.31, "fism is behind walk at ndcg@20 on this data (0.3000 against 0.3100)"), (0.3, None), (0.1, None)],
+)
+def test_a_model_that_loses_is_said_to_lose(best, sentence):
+    found = behind(run(("fism", {"ndcg@20": 0.3}), ("other", {"ndcg@20": 0.1}), ("walk", {"ndcg@20": best})))
+    assert (found is None) if sentence is None else found.startswith(sentence)
+
+
+def test_nothing_is_said_where_nothing_was_measured():
+    assert behind(run(("fism", {}))) is None
