@@ -5,6 +5,7 @@ torch writes about the machine it ran on, scanned by the rules of the plugin and
 compared with torch at several sizes. Only then is there an artefact.
 """
 
+import inspect
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
@@ -94,7 +95,7 @@ def to_onnx(module: torch.nn.Module, example: Mapping[str, NDArray], signature: 
                 opset_version=OPSET,
                 input_names=[entry["name"] for entry in signature["inputs"]],
                 output_names=[entry["name"] for entry in signature["outputs"]],
-                dynamic_shapes=free,
+                dynamic_shapes=(free,) if _takes_any_number(module) else free,
                 external_data=False,
                 verbose=False,
             )
@@ -112,6 +113,12 @@ def to_onnx(module: torch.nn.Module, example: Mapping[str, NDArray], signature: 
     if faults:
         raise ArtefactError("The exported model does not have the signature of the manifest", faults)
     return model
+
+
+def _takes_any_number(module: torch.nn.Module) -> bool:
+    """Whether ``forward`` is ``forward(self, *tensors)``, which torch sees as one argument."""
+    kinds = [parameter.kind for parameter in inspect.signature(module.forward).parameters.values()]
+    return kinds == [inspect.Parameter.VAR_POSITIONAL]
 
 
 def _clean(proto: Any) -> None:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
+from model_export.block_schema import CONTRACT as PADDED_BLOCKS
+from model_export.block_schema import block_faults
 from model_export.errors import ArtefactError
 
 FORMAT = 1
@@ -52,7 +54,7 @@ _REQUIRED = [
     "parts",
 ]
 _WITH_MODEL = ("signature", "golden")
-_ALL_KEYS = (*_REQUIRED, *_WITH_MODEL, "dimension", "similarity", "propagation")
+_ALL_KEYS = (*_REQUIRED, *_WITH_MODEL, "dimension", "similarity", "propagation", "blocks")
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 MODEL_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -181,6 +183,8 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         required += ["similarity", "propagation"]
     elif contract == "vectors/1":
         required += ["similarity", "dimension"]
+    elif contract == PADDED_BLOCKS:
+        required += ["similarity", "blocks"]
     faults += [f"the key '{key}' is missing" for key in required if key not in manifest]
     for key in manifest:
         if key not in _ALL_KEYS:
@@ -193,6 +197,8 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         faults += _signature_faults(manifest["signature"])
     if "propagation" in manifest:
         faults += _propagation_faults(manifest["propagation"], contract)
+    if "blocks" in manifest and contract != PADDED_BLOCKS:
+        faults.append(f"'blocks' belongs to the contract {PADDED_BLOCKS} only")
     if "metrics" in manifest:
         faults += _metric_faults(manifest["metrics"])
     if "golden" in manifest:
@@ -201,6 +207,8 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         faults += _part_faults(manifest["parts"], files)
     if contract == "item-propagation/1" and not faults:
         faults += _item_propagation_faults(manifest)
+    if contract == PADDED_BLOCKS and not faults:
+        faults += block_faults(manifest)
     return faults
 
 

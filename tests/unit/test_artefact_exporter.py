@@ -19,7 +19,7 @@ from model_export.session import available_providers, cuda_devices
 FEATURES = signature_of([("x", "float32", [None, 3], "features")], [("y", "float32", [None, 2], "embedding")])
 
 
-def manifest(signature, contract="padded-blocks/1"):
+def manifest(signature, contract="flat-edges/1"):
     return {
         "contract": contract,
         "model": "own",
