@@ -9,12 +9,16 @@ where this one stopped, and what another unfinished one left is removed.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gds_pipelines import projection
 from gds_pipelines.connection import Connection
@@ -23,10 +27,15 @@ from gds_pipelines.naming import to_camel
 from gds_pipelines.registry import UNFINISHED, LoadedVersion, ModelVersion, Registry, check_name
 from gds_pipelines.task import Task
 from model_export import Artefact, ArtefactError, read
+from model_export.manifest import MODEL_FILE
+from model_export.neighbour_rows import decode as decode_rows
 from model_export.vectors import decode
 
 KEEP_PREVIOUS = 1
-CONTRACTS = ("item-propagation/1",)
+_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}")
+PROJECTED = ("item-propagation/1",)
+"""Contracts whose vectors are made over a projection of the task."""
+CONTRACTS = (*PROJECTED, "vectors/1", "item-weights/1", "lists/1")
 
 Projector = Callable[[Connection, Task], AbstractContextManager[str]]
 """Projects a task, gives the graph's name, drops it at the end."""
@@ -40,8 +49,9 @@ class DeployReport:
         model: ``name:version``; in a dry run the name alone.
         previous: what the alias pointed to before; None when it is new.
         resumed: an unfinished version of the same artefact was gone on with.
-        vectors: rows of ``vectors.arrow``.
-        unmatched_vectors: vectors without a node; ``unmatched_nodes``: items without a vector.
+        vectors: rows of ``vectors.arrow``, ``weights.arrow`` or ``lists.arrow``.
+        unmatched_vectors: rows without a node; ``unmatched_nodes``: nodes without a row, of the labels
+            that the file has.
         written: node properties written; 0 in a dry run.
         skipped: nodes that were gone or had another key when they were to be written.
         removed: references of versions that were dropped.
@@ -167,8 +177,12 @@ def deploy(
                 removed.append(left.reference)
         on_step(f"Going on with {resumable.reference}" if resumable else f"Loading the artefact as '{name}'")
         loaded = _load(registry, name, artefact)
-    with timer.step("propagate"), _graph(connection, task, graph_name, project, on_step) as graph:
-        on_step(f"Writing vectors of {loaded.name}:{loaded.version} and building its index")
+    if manifest["contract"] in PROJECTED:
+        graph_of = _graph(connection, task, graph_name, project, on_step)
+    else:
+        graph_of = nullcontext(None)
+    with timer.step("propagate"), graph_of as graph:
+        on_step(f"Joining {loaded.name}:{loaded.version} with the graph")
         counts = registry.propagate(graph, loaded.name, loaded.version)
     with timer.step("switch"):
         on_step(f"Pointing '{alias}' to {loaded.name}:{loaded.version}")
@@ -201,26 +215,43 @@ def fit_of(connection: Connection, artefact: Artefact, task: Task) -> GraphFit:
 
 
 def _keys_meet(connection: Connection, artefact: Artefact, schema: Mapping[str, Any]) -> GraphFit:
-    vectors = decode(artefact.files["vectors.arrow"])
+    types, keys = _keyed(artefact)
     unmatched_vectors = unmatched_nodes = 0
-    for label in sorted(set(vectors.types)):
+    for label in sorted(set(types)):
         key = schema["nodes"][label]["key"]
-        given = set(vectors.keys[vectors.types == label].tolist())
+        given = set(keys[types == label].tolist())
         records = connection.execute(
             "MATCH (n:$($label)) WHERE n[$key] IS NOT NULL RETURN collect(n[$key]) AS keys",
             label=label,
             key=key,
         )
         present = set(records[0]["keys"])
-        if given and present and not given & present:
+        met = {_own(name, present) for name in given} & present
+        if given and present and not met:
             mine, theirs = next(iter(given)), next(iter(present))
             raise InvalidInput(
                 "The artefact does not fit the graph",
-                [f"no vector of '{label}' has a node: keys there are like {theirs!r}, here like {mine!r}"],
+                [f"no row of '{label}' has a node: keys there are like {theirs!r}, here like {mine!r}"],
             )
-        unmatched_vectors += len(given - present)
-        unmatched_nodes += len(present - given)
-    return GraphFit(len(vectors), unmatched_vectors, unmatched_nodes)
+        unmatched_vectors += len(given) - len(met)
+        unmatched_nodes += len(present - met)
+    return GraphFit(len(types), unmatched_vectors, unmatched_nodes)
+
+
+def _keyed(artefact: Artefact) -> tuple[NDArray[np.object_], NDArray]:
+    """Label and key of each row that has to find its node."""
+    file = next(part["file"] for part in artefact.manifest["parts"] if part["file"] != MODEL_FILE)
+    rows = (
+        decode(artefact.files[file]) if file == "vectors.arrow" else decode_rows(artefact.files[file], file)
+    )
+    return rows.types, rows.keys
+
+
+def _own(name: int | str, present: set) -> int | str:
+    """The key as nodes have it: digits stand for an INTEGER where no node has them as text."""
+    if isinstance(name, str) and name not in present and _DECIMAL.fullmatch(name):
+        return int(name)
+    return name
 
 
 def _load(registry: Registry, name: str, artefact: Artefact) -> LoadedVersion:

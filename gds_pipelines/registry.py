@@ -106,8 +106,12 @@ class Registry:
         )[0]
         return _loaded(record.data())
 
-    def propagate(self, graph_name: str, name: str, version: int) -> dict[str, Any]:
-        """Join by key, propagate, write vectors, build the index, make the version ``ready``; its counts."""
+    def propagate(self, graph_name: str | None, name: str, version: int) -> dict[str, Any]:
+        """Join by key, propagate, write vectors, build the index, make the version ``ready``; its counts.
+
+        Args:
+            graph_name: None for a contract that needs no projection.
+        """
         return self._connection.execute(
             "CALL gnn.embed.propagate($graph, {model: $name, version: $version})",
             graph=graph_name,

@@ -1,69 +1,126 @@
-"""A finished training run as an artefact that can be deployed."""
+"""A finished training run as an artefact that can be deployed, whatever its contract."""
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
 from gds_pipelines.errors import InvalidInput, PipelineError
-from gds_pipelines.models.payload import ItemPropagation
+from gds_pipelines.models.payload import ItemPropagation, ItemWeights, Payload, RankedLists, VectorPairs
 from gds_pipelines.run import Run, gnn4j_version
 from gds_pipelines.task import Task
-from model_export import Artefact, ArtefactError
-from model_export.item_propagation import build
+from model_export import Artefact, ArtefactError, item_weights, ranked_lists, vector_pairs
 
 
 def artefact_of(run: Run, created_at: str | None = None) -> Artefact:
-    """Export the model of a run; the parity with ONNX Runtime and the golden sample are part of it.
+    """Export the model of a run; where there is a network, parity with ONNX Runtime is part of it.
 
     Args:
         created_at: ISO-8601 UTC; by default when the run was made, so the same run gives the same bytes.
     Raises:
-        PipelineError: if the model needs no artefact, or of a contract that cannot be exported.
+        PipelineError: if the model needs no artefact.
         InvalidInput: with all faults of the export.
     """
-    payload = run.recommender().payload()
-    if not isinstance(payload, ItemPropagation):
-        contract = f"follows {payload.contract}" if payload else "has no artefact"
+    recommender = run.recommender()
+    payload = recommender.payload()
+    if payload is None:
         raise PipelineError(
-            f"The model '{run.model}' of '{run.directory}' {contract}; what can be exported are models of "
-            f"{ItemPropagation.contract}, such as lightgcn. Train one with: gnn4j train TASK --model lightgcn"
+            f"The model '{run.model}' of '{run.directory}' has no artefact: the database answers it by "
+            f"itself. Ask for it with: CALL gnn.recommend.stream(user, "
+            f"{{method: '{method_of(run.model)}', task: …}})"
         )
     task = Task.from_mapping(run.task)
-    vectors = (
-        {"base": payload.vector} if payload.vectors == "base" else {"e": payload.vector, "c": payload.context}
-    )
-    try:
-        return build(
-            model=run.model,
-            item_label=task.recommend,
-            keys=payload.item_keys,
-            layers=payload.layers,
-            exponent=payload.exponent,
-            similarity=payload.similarity,
-            history=payload.history,
-            schema=schema_of(task),
-            task=task.to_mapping(),
-            training={
-                "graph": {
-                    "nodes": {task.to: run.sizes["users"], task.recommend: run.sizes["items"]},
-                    "relationships": {"|".join(task.via): run.sizes["pairs"]},
-                },
-                # What is kept was trained on everything when it was refitted: no cut-off holds for it.
-                "cutoff": None if run.refitted else run.cutoff,
-                "seed": run.seed,
-                "hyperparameters": payload.hyperparameters,
+    common = {
+        "model": run.model,
+        "schema": schema_of(task),
+        "task": task.to_mapping(),
+        "training": {
+            "graph": {
+                "nodes": {task.to: run.sizes["users"], task.recommend: run.sizes["items"]},
+                "relationships": {"|".join(task.via): run.sizes["pairs"]},
             },
-            metrics=run.manifest_metrics(),
-            gnn4j_version=gnn4j_version(),
-            created_at=created_at or run.created_at,
-            **vectors,
-        )
+            # What is kept was trained on everything when it was refitted: no cut-off holds for it.
+            "cutoff": None if run.refitted else run.cutoff,
+            "seed": run.seed,
+            "hyperparameters": payload.hyperparameters,
+        },
+        "metrics": run.manifest_metrics(),
+        "gnn4j_version": gnn4j_version(),
+        "created_at": created_at or run.created_at,
+    }
+    try:
+        return _build(payload, task, common)
     except ArtefactError as error:
         raise InvalidInput(error.what, error.faults) from error
 
 
+def method_of(model: str) -> str:
+    """The method of ``gnn.recommend.stream`` that answers a model without an artefact."""
+    return "popularity" if model == "popularity" else "walk"
+
+
+@singledispatch
+def _build(payload: Payload, task: Task, common: dict[str, Any]) -> Artefact:
+    raise PipelineError(f"A payload of {payload.contract} cannot be exported by this version.")
+
+
+@_build.register
+def _(payload: ItemPropagation, task: Task, common: dict[str, Any]) -> Artefact:
+    from model_export.item_propagation import build  # torch is needed for this contract only
+
+    final = payload.vectors == "final"
+    vectors = {"e": payload.vector, "c": payload.context} if final else {"base": payload.vector}
+    return build(
+        item_label=task.recommend,
+        keys=payload.item_keys,
+        layers=payload.layers,
+        exponent=payload.exponent,
+        similarity=payload.similarity,
+        history=payload.history,
+        **vectors,
+        **common,
+    )
+
+
+@_build.register
+def _(payload: VectorPairs, task: Task, common: dict[str, Any]) -> Artefact:
+    return vector_pairs.build(
+        user_keys=payload.user_keys,
+        user_vectors=payload.user_vectors,
+        item_keys=payload.item_keys,
+        item_vectors=payload.item_vectors,
+        similarity=payload.similarity,
+        cold={"rule": payload.cold, **payload.fold_in},
+        **common,
+    )
+
+
+@_build.register
+def _(payload: ItemWeights, task: Task, common: dict[str, Any]) -> Artefact:
+    return item_weights.build(
+        item_keys=payload.item_keys,
+        source=payload.source,
+        target=payload.target,
+        weight=payload.weight,
+        **common,
+    )
+
+
+@_build.register
+def _(payload: RankedLists, task: Task, common: dict[str, Any]) -> Artefact:
+    return ranked_lists.build(
+        user_keys=payload.user_keys,
+        item_keys=payload.item_keys,
+        users=payload.users,
+        items=payload.items,
+        ranks=payload.ranks,
+        scores=payload.scores,
+        **common,
+    )
+
+
 def schema_of(task: Task) -> dict[str, Any]:
-    """The labels, keys and relationships an item-propagation model reads.
+    """The labels, keys and relationships a model of interactions reads.
 
     A behaviour through middle nodes is described by the task alone: its types have ends of other labels.
     """

@@ -17,8 +17,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from model_export import golden as golden_samples
-from model_export import scan
+from model_export import neighbour_rows, scan
 from model_export.errors import ArtefactError
 from model_export.manifest import (
     MANIFEST_FILE,
@@ -32,6 +34,7 @@ from model_export.manifest import (
     sha256_hex,
     with_schema_hash,
 )
+from model_export.neighbour_rows import VALUES
 from model_export.vectors import decode
 
 FILES = (MANIFEST_FILE, MODEL_FILE, "vectors.arrow", "weights.arrow", "lists.arrow")
@@ -144,6 +147,8 @@ def content_faults(artefact: Artefact) -> list[str]:
             ]
     if "vectors.arrow" in artefact.files:
         final = manifest.get("propagation", {}).get("vectors") == "final"
+        # Where users are items, too, a node has a vector for either part it plays.
+        final |= manifest["contract"] == "vectors/1" and one_sided(manifest["task"])
         try:
             found = decode(
                 artefact.files["vectors.arrow"], dimension=manifest.get("dimension"), with_context=final
@@ -156,6 +161,39 @@ def content_faults(artefact: Artefact) -> list[str]:
                 f"vectors.arrow: the type '{label}' is not in the schema"
                 for label in sorted(set(found.types) - set(known))
             ]
+    for file in VALUES:
+        if file in artefact.files:
+            faults += [f"{file}: {fault}" for fault in _row_faults(artefact, file)]
+    return faults
+
+
+def one_sided(task: Mapping[str, Any]) -> bool:
+    """Whether who is recommended to and what is recommended carry the same label."""
+    return task.get("recommend") == task.get("to")
+
+
+def _row_faults(artefact: Artefact, file: str) -> list[str]:
+    """What is wrong in ``weights.arrow`` or ``lists.arrow``: the file itself, or misplaced labels."""
+    try:
+        rows = neighbour_rows.decode(artefact.files[file], file)
+    except ArtefactError as error:
+        return list(error.faults)
+    task = artefact.manifest["task"]
+    allowed = {task.get("recommend")} | ({task.get("to")} if file == "lists.arrow" else set())
+    faults = [
+        f"the type '{label}' has no place in it; expected: {', '.join(sorted(map(str, allowed)))}"
+        for label in sorted(set(rows.types) - allowed)
+    ]
+    if not faults and file == "lists.arrow":
+        lengths = np.diff(rows.offsets)
+        if (rows.types[rows.target] != task["recommend"]).any():
+            faults.append(f"a list names a node that is not a '{task['recommend']}'")
+        if (lengths[rows.types != task["to"]] > 0).any():
+            faults.append(f"a node that is not a '{task['to']}' has a list")
+        falls = np.diff(rows.value) <= 0
+        falls[rows.offsets[1:-1][(rows.offsets[1:-1] > 0) & (rows.offsets[1:-1] < rows.entries)] - 1] = True
+        if not falls.all():
+            faults.append("a list has a score above the one before it")
     return faults
 
 

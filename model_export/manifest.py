@@ -54,7 +54,10 @@ _REQUIRED = [
     "parts",
 ]
 _WITH_MODEL = ("signature", "golden")
-_ALL_KEYS = (*_REQUIRED, *_WITH_MODEL, "dimension", "similarity", "propagation", "blocks")
+_ALL_KEYS = (*_REQUIRED, *_WITH_MODEL, "dimension", "similarity", "propagation", "blocks", "serving")
+_SERVING = ("vectors/1", "item-weights/1")
+"""Contracts that say in ``serving`` how the database makes an answer of them."""
+FOLD_IN = ("unobserved", "regularization", "nu", "items")
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 MODEL_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -185,6 +188,8 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         required += ["similarity", "dimension"]
     elif contract == PADDED_BLOCKS:
         required += ["similarity", "blocks"]
+    if contract in _SERVING:
+        required.append("serving")
     faults += [f"the key '{key}' is missing" for key in required if key not in manifest]
     for key in manifest:
         if key not in _ALL_KEYS:
@@ -199,6 +204,8 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         faults += _propagation_faults(manifest["propagation"], contract)
     if "blocks" in manifest and contract != PADDED_BLOCKS:
         faults.append(f"'blocks' belongs to the contract {PADDED_BLOCKS} only")
+    if "serving" in manifest:
+        faults += _serving_faults(manifest["serving"], contract)
     if "metrics" in manifest:
         faults += _metric_faults(manifest["metrics"])
     if "golden" in manifest:
@@ -356,6 +363,30 @@ def _propagation_faults(propagation: Any, contract: Any) -> list[str]:
         faults.append(f"propagation.exponent must be a number from 0 to 1, found {exponent!r}")
     if propagation.get("vectors") == "base" and propagation.get("layers") == 0:
         faults.append("propagation.layers must be at least 1 for base vectors: with 0 no user has a vector")
+    return faults
+
+
+def _serving_faults(serving: Any, contract: Any) -> list[str]:
+    if contract not in _SERVING:
+        return [f"'serving' belongs to the contracts {' and '.join(_SERVING)} only"]
+    if not isinstance(serving, dict):
+        return [f"'serving' must be a map, found {type(serving).__name__}"]
+    known = ["history"]
+    if contract == "vectors/1":
+        known.append("cold")
+        if serving.get("cold") == "fold-in":
+            known += FOLD_IN
+    faults = _unknown_keys(serving, known, "serving")
+    if "history" in serving and not _is_int(serving["history"], 1, 10_000):
+        faults.append(f"serving.history must be an integer from 1 to 10000, found {serving['history']!r}")
+    if contract == "vectors/1" and serving.get("cold", "mean") not in ("mean", "fold-in"):
+        faults.append(f"serving.cold must be mean or fold-in, found {serving['cold']!r}")
+    for key, most in (("unobserved", 1e9), ("regularization", 1e9), ("nu", 1)):
+        value = serving.get(key, 0)
+        if key in known and (not _is_number(value) or not 0 <= value <= most):
+            faults.append(f"serving.{key} must be a number from 0 to {most:g}, found {value!r}")
+    if "items" in known and not _is_int(serving.get("items", 0), 0, 2**31 - 1):
+        faults.append(f"serving.items must be an integer of at least 0, found {serving['items']!r}")
     return faults
 
 

@@ -5,7 +5,7 @@ is unique. The bytes depend on the arrays only.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -54,14 +54,7 @@ def of_one_type(label: str, keys: NDArray, vector: NDArray, context: NDArray | N
     Raises:
         ArtefactError: naming every fault of the arrays.
     """
-    keys = np.asarray(keys)
-    if keys.dtype.kind in "iu":
-        faults = ["keys go beyond the 64-bit integers"] if keys.size and keys.max() > 2**63 - 1 else []
-        keys = keys.astype(np.int64)
-    elif keys.dtype.kind in "UO" and all(isinstance(key, str) for key in keys.tolist()):
-        faults, keys = [], keys.astype(object)
-    else:
-        faults = [f"keys must be integers or text, found {keys.dtype}"]
+    keys, faults = _normal(keys)
     vector = np.asarray(vector)
     for name, array in (("vector", vector), ("context", context)):
         if array is None:
@@ -90,6 +83,68 @@ def of_one_type(label: str, keys: NDArray, vector: NDArray, context: NDArray | N
         if context is None
         else np.ascontiguousarray(np.asarray(context)[order], dtype=np.float32),
     )
+
+
+def of_two_types(first: Vectors, second: Vectors) -> Vectors:
+    """Both in one; where only one side's keys are integers, these become text (see ``common_keys``).
+
+    Raises:
+        ArtefactError: the types are the same, or D or the presence of ``context`` differs.
+    """
+    faults = []
+    if len(first) and len(second) and set(first.types) & set(second.types):
+        faults.append(f"both sides are of the type '{first.types[0]}'")
+    if first.dimension != second.dimension:
+        faults.append(f"one side has {first.dimension} dimensions, the other {second.dimension}")
+    if (first.context is None) != (second.context is None):
+        faults.append("one side has a context, the other none")
+    if faults:
+        raise ArtefactError("These vectors cannot be written", faults)
+    return Vectors(
+        np.concatenate([first.types, second.types]),
+        common_keys([first.keys, second.keys]),
+        np.concatenate([first.vector, second.vector]),
+        None if first.context is None else np.concatenate([first.context, second.context]),
+    )
+
+
+def _normal(keys: NDArray) -> tuple[NDArray, list[str]]:
+    """Keys as int64 or text, with what is wrong with them."""
+    keys = np.asarray(keys)
+    if keys.dtype.kind in "iu":
+        large = keys.size and keys.max() > 2**63 - 1
+        return keys.astype(np.int64), ["keys go beyond the 64-bit integers"] if large else []
+    if keys.dtype.kind in "UO" and all(isinstance(key, str) for key in keys.tolist()):
+        return keys.astype(object), []
+    return keys, [f"keys must be integers or text, found {keys.dtype}"]
+
+
+def common_keys(parts: list[NDArray]) -> NDArray:
+    """The keys of several node types in one column: int64 when all are, else text.
+
+    A file has one key column. An integer key then stands as its decimal digits, and whoever joins takes
+    such a text for an INTEGER key where no node has the text itself.
+
+    Raises:
+        ArtefactError: keys that are neither integers nor text.
+    """
+    given = [_normal(keys) for keys in parts]
+    faults = [fault for _, found in given for fault in found]
+    if faults:
+        raise ArtefactError("These keys cannot be written", faults)
+    arrays = [keys for keys, _ in given]
+    if all(keys.dtype == np.int64 for keys in arrays):
+        return np.concatenate(arrays) if arrays else np.zeros(0, np.int64)
+    return np.concatenate([np.array([str(key) for key in keys.tolist()], object) for keys in arrays])
+
+
+def key_faults(types: NDArray, keys: NDArray) -> list[str]:
+    """Whether (type, key) is unique."""
+    table = pa.table({"type": pa.array(types, pa.utf8()), "key": pa.array(keys)})
+    groups = table.group_by(["type", "key"]).aggregate([([], "count_all")])
+    if len(groups) == len(table):
+        return []
+    return [f"{len(table) - len(groups)} rows repeat the type and key of another row"]
 
 
 def _schema(key_type: pa.DataType, dimension: int, with_context: bool) -> pa.Schema:
@@ -135,12 +190,42 @@ def decode(
     Raises:
         ArtefactError: naming every fault.
     """
-    what = "vectors.arrow is refused"
+    schema, batches = batches_of(
+        source, "vectors.arrow", lambda found: _schema_faults(found, dimension, with_context)
+    )
+    faults = []
+    table = pa.Table.from_batches(batches, schema)
+    width = schema.field("vector").type.list_size
+    dense = {name: _dense(batches, name, width) for name in schema.names if name in ("vector", "context")}
+    for name, array in dense.items():
+        if not np.isfinite(array).all():
+            faults.append(
+                f"column '{name}' holds {int((~np.isfinite(array)).sum())} values that are not finite"
+            )
+    keys = table["key"].to_numpy() if len(table) else np.empty(0, np.int64)
+    if pa.types.is_string(schema.field("key").type):
+        keys = keys.astype(object)
+    types = table["type"].to_numpy().astype(object) if len(table) else np.empty(0, object)
+    faults += key_faults(types, keys)
+    if faults:
+        raise ArtefactError("vectors.arrow is refused", faults)
+    return Vectors(types, keys, dense["vector"], dense.get("context"))
+
+
+def batches_of(
+    source: bytes | memoryview | Path, file: str, schema_faults: Callable[[pa.Schema], list[str]]
+) -> tuple[pa.Schema, list[pa.RecordBatch]]:
+    """The batches of a part, read without unpacking anything: shape, sizes and nulls are right.
+
+    Raises:
+        ArtefactError: naming every fault.
+    """
+    what = f"{file} is refused"
     try:
-        faults = list(_compressed(_open(source)))
+        faults = list(_compressed(_open(source), file))
         reader = pa.ipc.open_stream(_open(source))
         schema = reader.schema
-        faults += _schema_faults(schema, dimension, with_context)
+        faults += schema_faults(schema)
         if faults:
             raise ArtefactError(what, faults)
         batches = list(reader)
@@ -163,34 +248,18 @@ def decode(
     ]
     if faults:
         raise ArtefactError(what, faults)
-    width = schema.field("vector").type.list_size
-    dense = {name: _dense(batches, name, width) for name in schema.names if name in ("vector", "context")}
-    for name, array in dense.items():
-        if not np.isfinite(array).all():
-            faults.append(
-                f"column '{name}' holds {int((~np.isfinite(array)).sum())} values that are not finite"
-            )
-    keys = table["key"].to_numpy() if len(table) else np.empty(0, np.int64)
-    if pa.types.is_string(schema.field("key").type):
-        keys = keys.astype(object)
-    types = table["type"].to_numpy().astype(object) if len(table) else np.empty(0, object)
-    groups = table.select(["type", "key"]).group_by(["type", "key"]).aggregate([([], "count_all")])
-    if len(groups) < len(table):
-        faults.append(f"{len(table) - len(groups)} rows repeat the type and key of another row")
-    if faults:
-        raise ArtefactError(what, faults)
-    return Vectors(types, keys, dense["vector"], dense.get("context"))
+    return schema, batches
 
 
 def _open(source: bytes | memoryview | Path) -> pa.NativeFile:
     return pa.memory_map(str(source)) if isinstance(source, Path) else pa.BufferReader(source)
 
 
-def _compressed(stream: pa.NativeFile) -> Iterator[str]:
+def _compressed(stream: pa.NativeFile, file: str) -> Iterator[str]:
     """One fault per compressed batch, told from the headers alone: nothing is unpacked to find out."""
     for index, message in enumerate(pa.ipc.MessageReader.open_stream(stream)):
         if message.type == "record batch" and _has_compression(message.metadata.to_pybytes()):
-            yield f"message {index} is compressed; vectors.arrow is written without compression"
+            yield f"message {index} is compressed; {file} is written without compression"
 
 
 def _has_compression(metadata: bytes) -> bool:

@@ -21,7 +21,8 @@ def deploy_command(
         str | None, typer.Option(help="The name that queries use; the model's name by default.")
     ] = None,
     graph: Annotated[
-        str | None, typer.Option(help="A projection of the task that is there; else one is made and dropped.")
+        str | None,
+        typer.Option(help="A projection of the task that is there, where the contract needs one; else made."),
     ] = None,
     keep_previous: Annotated[
         int, typer.Option(min=0, help="Finished versions to keep beside the new one, to go back to.")
@@ -33,7 +34,7 @@ def deploy_command(
     database: Annotated[str | None, typer.Option(help="The database; the server's default one.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Load ARTEFACT into the registry, write its vectors, switch the alias; prints one report.
+    """Load ARTEFACT into the registry, join it with the graph, switch the alias; prints one report.
 
     The version before keeps answering until the last step. A deployment that was killed is gone on with by
     the same command.
@@ -65,8 +66,8 @@ def deploy_command(
                 "Alias": f"{report.alias} (was {report.previous})" if report.previous else report.alias,
                 "Contract": report.contract,
                 "SHA-256": report.sha256,
-                "Vectors": f"{report.vectors:,}, {report.unmatched_vectors:,} of them without a node",
-                "Items without a vector": f"{report.unmatched_nodes:,}",
+                "Rows": f"{report.vectors:,}, {report.unmatched_vectors:,} of them without a node",
+                "Nodes without a row": f"{report.unmatched_nodes:,}",
                 "Properties written": None if dry_run else f"{report.written:,}",
                 "Skipped": f"{report.skipped:,} nodes that were changed meanwhile"
                 if report.skipped

@@ -470,14 +470,21 @@ class UserVectorRecommender(Recommender):
     def _exact(self, histories: Histories, users: NDArray | None, items: NDArray) -> NDArray[np.float64]:
         return exact_dot(self._query(histories, users), self._items, items)
 
+    def _fold_in_parameters(self) -> dict[str, Any]:
+        """What the database needs to solve ``_fold_in`` by itself; empty for the mean."""
+        return {}
+
     def payload(self) -> VectorPairs:
+        # A user nothing is known of has no vector of its own: the rule for newcomers answers.
+        known = self.train.user_degrees > 0
         return VectorPairs(
-            self.train.user_keys,
+            self.train.user_keys[known],
             self.train.item_keys,
-            self._users,
+            self._users[known],
             self._items,
             "dot",
             self.cold,
+            self._fold_in_parameters(),
             self.parameters.to_mapping() | {"seed": self.seed},
         )
 

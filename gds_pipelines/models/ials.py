@@ -15,6 +15,7 @@ Source: Hu, Koren & Volinsky (2008); weights and scaled regularisation of Rendle
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -82,6 +83,15 @@ class IALS(UserVectorRecommender):
         return 4 * parameters.dimension * (interactions.n_users + interactions.n_items) + 8 * len(
             interactions
         )
+
+    def _fold_in_parameters(self) -> dict[str, Any]:
+        chosen = self.parameters
+        return {
+            "unobserved": chosen.unobserved,
+            "regularization": chosen.regularization,
+            "nu": chosen.nu,
+            "items": self.train.n_items,
+        }
 
     def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
         out = np.zeros((len(histories), self.parameters.dimension), np.float32)

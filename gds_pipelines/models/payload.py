@@ -51,6 +51,7 @@ class VectorPairs:
         user_vectors, item_vectors: [U, D], [I, D] float32.
         similarity: 'dot' or 'cosine'.
         cold: 'mean' (of the history's item vectors) or 'fold-in', for users without a vector.
+        fold_in: for 'fold-in' {unobserved, regularization, nu, items}, as iALS solves for a user.
     """
 
     contract: ClassVar[str] = "vectors/1"
@@ -60,6 +61,7 @@ class VectorPairs:
     item_vectors: NDArray[np.float32]
     similarity: str = "dot"
     cold: str = "mean"
+    fold_in: dict[str, Any] = field(default_factory=dict)
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
 

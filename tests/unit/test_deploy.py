@@ -120,8 +120,9 @@ class Database:
         return [self.row(model)]
 
     def embed_propagate(self, given):
-        assert given.graph in self.graphs
         model = self.find(given.name, given.version)
+        projected = model["contract"] == "item-propagation/1"
+        assert given.graph in self.graphs if projected else given.graph is None
         assert model["state"] in ("building", "ready")
         model["state"] = "ready"
         return [
@@ -312,6 +313,21 @@ def test_a_dry_run_counts_and_writes_nothing(artefact):
     assert json.loads(json.dumps(report.to_mapping()))["unmatchedVectors"] == 1
 
 
+@pytest.mark.parametrize(
+    ("contract", "rows", "counts"),
+    [("vectors", 6, (2, 3)), ("item_weights", 4, (1, 1)), ("lists", 7, (2, 2))],
+)
+def test_what_needs_no_graph_is_deployed_without_one(contract, rows, counts):
+    folder = GOLDEN.parent / contract
+    manifest = parse_canonical((folder / "manifest.json").read_bytes())
+    made = Artefact(manifest, {p["file"]: (folder / p["file"]).read_bytes() for p in manifest["parts"]})
+    database = Database()
+    report = run(database, made, dry_run=True)
+    assert (report.vectors, (report.unmatched_vectors, report.unmatched_nodes)) == (rows, counts)
+    run(database, made)
+    assert database.states() == [(1, "ready")]
+
+
 def test_a_graph_that_is_given_is_used_and_left_alone(artefact):
     database = Database()
     database.graphs = ["mine"]
@@ -337,7 +353,7 @@ def test_all_that_the_graph_lacks_is_named_before_anything_is_written(artefact):
 def test_keys_of_another_kind_are_shown_side_by_side(artefact):
     database = Database()
     database.labels["Item"] = ["101", "102"]
-    with pytest.raises(InvalidInput, match="no vector of 'Item' has a node: keys there are like '10"):
+    with pytest.raises(InvalidInput, match="no row of 'Item' has a node: keys there are like '10"):
         run(database, artefact)
 
 
@@ -356,8 +372,8 @@ def test_bad_options_are_refused_before_anything_is_asked(artefact, options, mes
 
 
 def test_a_contract_that_cannot_be_deployed_says_which_can(artefact):
-    other = Artefact({**artefact.manifest, "contract": "lists/1"}, artefact.files)
-    with pytest.raises(PipelineError, match="follows lists/1; what can be deployed is item-propagation/1"):
+    other = Artefact({**artefact.manifest, "contract": "sequence/1"}, artefact.files)
+    with pytest.raises(PipelineError, match="follows sequence/1; what can be deployed is item-propagation/1"):
         run(Database(), other)
 
 

@@ -12,6 +12,7 @@ from gds_pipelines.run import Measured, Run
 from gds_pipelines.run_artefact import artefact_of, schema_of
 from gds_pipelines.task import Task
 from model_export import open_session, read
+from model_export.neighbour_rows import decode as decode_rows
 from model_export.vectors import decode
 
 TASK = Task.from_mapping(
@@ -127,6 +128,45 @@ def test_a_model_without_a_refit_keeps_its_cut_off(tmp_path):
     assert artefact_of(run).manifest["training"]["cutoff"] == 7
 
 
-def test_a_model_that_cannot_be_exported_says_which_can(tmp_path):
-    with pytest.raises(PipelineError, match=r"what can be exported are models of item-propagation/1"):
+def test_a_model_without_an_artefact_says_how_the_database_answers_it(tmp_path):
+    with pytest.raises(PipelineError, match=r"method: 'popularity'"):
         artefact_of(finished_run(tmp_path, "popularity"))
+
+
+@pytest.mark.parametrize("name", ["ials", "itemknn", "userknn"])
+def test_other_contracts_leave_as_files_that_are_read_back(name, tmp_path):
+    """Integer user keys and text item keys share one column, as text."""
+    run = finished_run(tmp_path, name, {"dimension": 4} if name == "ials" else None)
+    model, artefact = run.recommender(), artefact_of(run)
+    assert read(artefact.write(tmp_path / "model.zip")).sha256 == artefact.sha256
+    known, best = np.flatnonzero(model.train.user_degrees > 0), model.recommend(np.arange(USERS), 5)
+    if name == "ials":
+        found = decode(artefact.files["vectors.arrow"])
+        row = {(t, k): r for r, (t, k) in enumerate(zip(found.types, found.keys, strict=True))}
+        of_items = found.vector[[row["Item", f"sku{i}"] for i in range(ITEMS)]]
+        of_users = found.vector[[row["User", str(u)] for u in known]]
+        assert of_users @ of_items.T == pytest.approx(model.scores(known), abs=1e-5)
+        assert artefact.manifest["serving"]["items"] == ITEMS
+        return
+    file = "weights.arrow" if name == "itemknn" else "lists.arrow"
+    rows = decode_rows(artefact.files[file], file)
+    row = {(t, k): r for r, (t, k) in enumerate(zip(rows.types, rows.keys, strict=True))}
+    for user in known:
+        if name == "itemknn":
+            scores = {}
+            for i, w in zip(*history(model, user), strict=True):
+                for target, weight in zip(*rows.row(row["Item", f"sku{i}"]), strict=True):
+                    scores[target] = scores.get(target, 0) + w * weight
+            for item, score in zip(best.items[user], best.scores[user], strict=True):
+                if score > 0:
+                    assert scores[row["Item", f"sku{item}"]] == pytest.approx(score, rel=1e-5)
+        else:
+            targets, scores = rows.row(row["User", str(user)])
+            assert [rows.keys[t] for t in targets[:5]] == [f"sku{i}" for i in best.items[user]]
+            assert scores[:5] == pytest.approx(best.scores[user])
+
+
+def history(model, user):
+    pointer = model.train.matrix.indptr[user : user + 2]
+    part = slice(*pointer)
+    return model.train.matrix.indices[part], model.train.matrix.data[part]
