@@ -354,6 +354,11 @@ def block_faults(manifest: Mapping[str, Any]) -> list[str]:
 
     The general checks of :mod:`model_export.manifest` have passed before.
     """
+    return declaration_faults(manifest) or _signature_faults(BlockSchema.of(manifest), manifest)
+
+
+def declaration_faults(manifest: Mapping[str, Any]) -> list[str]:
+    """As ``block_faults``, without the signature."""
     schema = manifest["schema"]
     faults = []
     for label, node in schema["nodes"].items():
@@ -377,10 +382,7 @@ def block_faults(manifest: Mapping[str, Any]) -> list[str]:
         if same in met:
             faults.append(f"{at} stands twice")
         met.add(same)
-    faults += _blocks_faults(manifest["blocks"], schema)
-    if faults:
-        return faults
-    return _signature_faults(BlockSchema.of(manifest), manifest)
+    return faults + _blocks_faults(manifest["blocks"], schema)
 
 
 def _whole(value: Any, low: int, high: int) -> bool:

@@ -8,24 +8,27 @@ compared with torch at several sizes. Only then is there an artefact.
 import inspect
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model_export import golden, parity, scan
+from model_export import golden, padded_blocks, parity, scan
 from model_export.artefact import Artefact, assemble
+from model_export.block_schema import CONTRACT as PADDED_BLOCKS
+from model_export.block_schema import BlockSchema, declaration_faults
 from model_export.errors import ArtefactError, ExportError
-from model_export.manifest import MODEL_FILE, item_propagation_signature
+from model_export.manifest import MODEL_FILE, item_propagation_signature, schema_faults
 
 OPSET = 20
 
 
 def export(
     module: torch.nn.Module,
-    example: Mapping[str, NDArray | torch.Tensor] | Sequence[Mapping[str, NDArray | torch.Tensor]],
+    example: Mapping[str, NDArray | torch.Tensor] | Sequence[Mapping[str, NDArray | torch.Tensor]] | None,
     manifest: Mapping[str, Any],
     *,
     files: Mapping[str, bytes] | None = None,
@@ -38,9 +41,10 @@ def export(
             outputs in its order. float32 weights.
         example: inputs by name. Give several of different sizes: the first is traced and becomes the
             golden sample (keep it small), each one is compared. Where the contract is known, further sizes
-            are made and compared in any case.
+            are made and compared in any case; for padded-blocks/1 None will do.
         manifest: as ``docs/formats.md`` section 2; ``format``, ``schemaSha256``, ``golden`` and ``parts`` are
-            filled in. ``signature`` says which dimensions are free (None).
+            filled in. ``signature`` says which dimensions are free (None); for padded-blocks/1 it is made of
+            ``module.tensors`` or of the names of the arguments of ``forward``.
         files: the Arrow parts of the contract, name to bytes.
         tolerance: largest allowed relative difference between torch and ONNX Runtime.
     Returns:
@@ -49,12 +53,19 @@ def export(
         ExportError: if the module cannot be exported or ONNX Runtime computes something else.
         ArtefactError: if the model or the manifest breaks a rule.
     """
-    given = [example] if isinstance(example, Mapping) else list(example)
     signature = manifest.get("signature")
     if signature is None and manifest.get("contract") == "item-propagation/1":
         signature = item_propagation_signature(manifest["dimension"])
+    if signature is None and manifest.get("contract") == PADDED_BLOCKS:
+        signature = block_signature(module, manifest)
     if signature is None:
         raise ArtefactError("This artefact cannot be made", ["the manifest has no signature"])
+    manifest = {**manifest, "signature": signature}
+    if example is None and manifest.get("contract") == PADDED_BLOCKS:
+        example = padded_blocks.golden_inputs(
+            BlockSchema.of(manifest), padded_blocks.signature_names(manifest)
+        )
+    given = [example] if isinstance(example, Mapping) else list(example or ())
     examples = [_as_arrays(inputs, signature) for inputs in given]
     if not examples:
         raise ExportError("Export failed", ["give at least one example"])
@@ -62,8 +73,38 @@ def export(
     parity.compare(module, model, [*examples, *contract_examples(manifest)], tolerance)
     names = [entry["name"] for entry in signature["outputs"]]
     outputs = dict(zip(names, parity.run_torch(module, examples[0]), strict=True))
-    complete = {**manifest, "signature": signature, "golden": golden.sample(examples[0], outputs)}
+    complete = {**manifest, "golden": golden.sample(examples[0], outputs)}
     return assemble(complete, {MODEL_FILE: model, **(files or {})})
+
+
+def block_signature(module: torch.nn.Module, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The signature of a ``padded-blocks/1`` module: ``module.tensors``, or the arguments of ``forward``.
+
+    Raises:
+        ArtefactError: the manifest's schema or blocks have faults, or there is no tensor of such a name.
+    """
+    missing = [key for key in ("schema", "blocks", "dimension") if key not in manifest]
+    what = "This artefact cannot be made"
+    if missing:
+        raise ArtefactError(what, [f"the key '{key}' is missing" for key in missing])
+    faults = schema_faults(manifest["schema"]) or declaration_faults(manifest)
+    if faults:
+        raise ArtefactError(what, faults)
+    schema = BlockSchema.of(manifest)
+    names = getattr(module, "tensors", None)
+    if names is None:
+        names = list(inspect.signature(module.forward).parameters)
+    unknown = [name for name in names if name not in schema.tensors]
+    if unknown:
+        raise ArtefactError(
+            what,
+            [
+                f"forward takes '{name}'.{did_you_mean(name, schema.tensors)} This manifest has "
+                f"{', '.join(schema.tensors)}"
+                for name in unknown
+            ],
+        )
+    return schema.signature(manifest["dimension"], names)
 
 
 def to_onnx(module: torch.nn.Module, example: Mapping[str, NDArray], signature: Mapping[str, Any]) -> bytes:
@@ -113,6 +154,10 @@ def to_onnx(module: torch.nn.Module, example: Mapping[str, NDArray], signature: 
     if faults:
         raise ArtefactError("The exported model does not have the signature of the manifest", faults)
     return model
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    return "".join(f" Did you mean '{near}'?" for near in get_close_matches(name, list(known), n=1))
 
 
 def _takes_any_number(module: torch.nn.Module) -> bool:
@@ -179,6 +224,8 @@ def _as_arrays(
 
 def contract_examples(manifest: Mapping[str, Any]) -> list[dict[str, NDArray]]:
     """Inputs every model of a contract must stand, by the contract of the manifest; empty where unknown."""
+    if manifest.get("contract") == PADDED_BLOCKS:
+        return padded_blocks.examples(BlockSchema.of(manifest), padded_blocks.signature_names(manifest))
     if manifest.get("contract") != "item-propagation/1":
         return []
     from model_export.item_propagation import examples

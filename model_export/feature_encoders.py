@@ -152,8 +152,10 @@ class FeatureEncoder:
         return float(value)
 
     def _category(self, value: Any) -> int:
+        if isinstance(value, int | np.integer) and not isinstance(value, bool):
+            value = str(int(value))
         if value is not None and not isinstance(value, str):
-            raise _Wrong(f"a text is expected, found {_shown(value)}")
+            raise _Wrong(f"a text or an integer is expected, found {_shown(value)}")
         return self.code(value)
 
     def _list(self, value: Any) -> list[int]:

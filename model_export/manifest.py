@@ -197,7 +197,8 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
             faults.append(f"unknown key '{key}'." + (f" Did you mean '{near[0]}'?" if near else ""))
     faults += _scalar_faults(manifest)
     if "schema" in manifest:
-        faults += _schema_faults(manifest["schema"], manifest.get("schemaSha256"))
+        faults += schema_faults(manifest["schema"])
+        faults += _schema_hash_faults(manifest["schema"], manifest.get("schemaSha256"))
     if "signature" in manifest:
         faults += _signature_faults(manifest["signature"])
     if "propagation" in manifest:
@@ -259,7 +260,8 @@ def _schema_hash(schema: Any) -> str:
     return sha256_hex(canonical_json(schema))
 
 
-def _schema_faults(schema: Any, declared: Any) -> list[str]:
+def schema_faults(schema: Any) -> list[str]:
+    """What is wrong with the labels and relations of a schema, whatever the contract."""
     if not isinstance(schema, dict):
         return [f"'schema' must be a map, found {type(schema).__name__}"]
     faults = _unknown_keys(schema, ("nodes", "relations"), "schema")
@@ -288,16 +290,15 @@ def _schema_faults(schema: Any, declared: Any) -> list[str]:
                 faults.append(f"{at}.{end} is {relation[end]!r}, which schema.nodes does not have")
         if relation.get("direction", "out") not in ("out", "in"):
             faults.append(f"{at}.direction must be out or in, found {relation['direction']!r}")
+    return faults
+
+
+def _schema_hash_faults(schema: Any, declared: Any) -> list[str]:
     if any(isinstance(leaf, float) for leaf in _leaves(schema)):
         # Both languages hash the schema anew; only integers and text have one spelling in each.
-        faults.append(
-            "schema holds a fractional number; only text, integers, booleans and null may stand there"
-        )
-    else:
-        found = _schema_hash(schema)
-        if found != declared:
-            faults.append(f"schemaSha256 is {declared}, but the schema hashes to {found}")
-    return faults
+        return ["schema holds a fractional number; only text, integers, booleans and null may stand there"]
+    found = _schema_hash(schema)
+    return [] if found == declared else [f"schemaSha256 is {declared}, but the schema hashes to {found}"]
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from model_export.block_schema import BlockSchema
 from model_export.feature_encoders import encode_type
 from model_export.golden import tensor_from_json
 from model_export.manifest import manifest_faults, parse_canonical
+from model_export.padded_blocks import Drawn, build, examples, faults_of, golden_inputs
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "padded_blocks"
 
@@ -112,3 +114,93 @@ def test_a_manifest_that_says_something_else_is_refused(manifest, change, messag
     change(changed)
     with pytest.raises(ArtefactError, match=message):
         assemble(changed, {"model.onnx": (GOLDEN / "model.onnx").read_bytes()})
+
+
+class Neighbours:
+    """All neighbours from graph.json, by lists and sets: the slow twin of a sampler that takes all."""
+
+    def __init__(self, schema):
+        self.schema, graph = schema, read("graph.json")
+        self.keys = [[n["key"] for n in graph["nodes"] if n["label"] == one.label] for one in schema.types]
+        self.edges, expected = graph["relationships"], read("encoded.json")
+        self.columns = [
+            [expected[one.label][str(key)] for key in keys]
+            for one, keys in zip(schema.types, self.keys, strict=True)
+        ]
+
+    def draw(self, relation, hop, receivers):
+        stated, k = self.schema.relations[relation], self.schema.fanouts[relation][hop - 1]
+        senders, degrees, edges = [], [], []
+        senders_of, targets_of = (
+            self.keys[self.schema.source(relation)],
+            self.keys[self.schema.target(relation)],
+        )
+        for receiver in receivers:
+            best = {}
+            for edge in self.edges:
+                ends = (
+                    (edge["source"], edge["target"])
+                    if stated.direction == "out"
+                    else (edge["target"], edge["source"])
+                )
+                if edge["type"] == stated.type and ends[1] == targets_of[receiver]:
+                    weight = edge["properties"].get("weight", math.nan)
+                    best[senders_of.index(ends[0])] = weight
+            row = sorted(best)
+            assert len(row) <= k
+            degrees.append(len(row))
+            senders.append(row + [-1] * (k - len(row)))
+            edges.append([[best[one]] for one in row] + [[0.0]] * (k - len(row)))
+        return Drawn(np.array(senders), np.array(degrees), np.array(edges, np.float32))
+
+    def rows(self, number, indices):
+        chosen = [self.columns[number][index] for index in indices]
+        x = [[math.nan if one is None else one for one in entry["x"]] for entry in chosen]
+        return np.array(x, np.float32), np.array([entry["code"] for entry in chosen], np.int64)
+
+
+@pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: batch["name"])
+def test_building_gives_the_tensors_written_by_hand(schema, batch):
+    twin = Neighbours(schema)
+    seeds = {}
+    for label, key in batch["seeds"]:
+        number = schema.numbers[label]
+        seeds.setdefault(number, []).append(twin.keys[number].index(key))
+    found = build(schema, {number: np.array(rows) for number, rows in seeds.items()}, twin.draw, twin.rows)
+    assert faults_of(schema, found.tensors) == []
+    for name, entry in batch["tensors"].items():
+        expected = tensor(entry)
+        if name == "seed":  # our rows stand by type, those of the file as they were asked for
+            expected = np.array(sorted(expected, key=lambda at: at >= 2)) if len(expected) > 1 else expected
+        assert found.tensors[name].dtype == expected.dtype, name
+        np.testing.assert_array_equal(found.tensors[name], expected, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("nbr_r0_1", lambda a: a + 2, "'nbr_r0_1' holds indices from 1 to 3, expected -1 to 1"),
+        ("hop_n0_1", lambda a: a[::-1].copy(), "'hop_n0_1' must ascend"),
+        ("seed", lambda a: a - 1, "'seed' holds indices from -1"),
+        ("code_n0", lambda a: a + 1, "holds codes from 1 to 4 for 'category', expected 0 to 3"),
+        ("code_n0", lambda a: a.astype(np.int32), r"'code_n0' must be int64 \[None, 3\], found int32"),
+        ("x_n0", lambda a: a[:0], "'x_n0' is empty"),
+        ("x_n0", lambda a: a + np.inf, "'x_n0' holds infinite numbers"),
+        ("deg_r0_2", lambda a: a[:1], "'deg_r0_2' has 1 rows, its receivers are 3"),
+        ("ef_r2_1", lambda a: a[:, :1], "'ef_r2_1' is"),
+    ],
+)
+def test_a_batch_with_wrong_indices_is_told(schema, name, change, message):
+    tensors = {key: tensor(entry) for key, entry in BATCHES[0]["tensors"].items()}
+    assert faults_of(schema, tensors) == []
+    tensors[name] = change(tensors[name])
+    assert any(re.search(message, fault) for fault in faults_of(schema, tensors))
+
+
+def test_batches_of_every_kind_are_valid(schema):
+    made = examples(schema, list(schema.tensors))
+    assert {len(one["seed"]) for one in made} >= {1, 64, 1024}
+    assert any(np.isnan(one["x_n0"]).all() for one in made)
+    assert any(not one["deg_r0_1"].any() and not one["deg_r1_1"].any() for one in made)
+    for one in [*made, golden_inputs(schema, list(schema.tensors))]:
+        assert faults_of(schema, one) == []
