@@ -21,11 +21,15 @@ from gds_pipelines.graph_reader import MissingPlugin, read_graph
 from gds_pipelines.server import process
 
 EXPORT = "CALL gnn.graph.export($graph, $config) YIELD kind, name, rows, arrow RETURN kind, name, rows"
+# A database that was used before gives freed ids in any order: the roles go by ascending id.
 SHOP = """
-CREATE (a:User {age: 1, score: 0.5, tags: [1, 2], vector: [0.1, 0.2]}),
-       (b:User:Extra {age: 2, tags: [3], vector: [1.0, 2.0]}), (c:User),
-       (i:Item {price: 3.5, vector: [5.0, 6.0]}), (j:Item {price: 1.0}),
-       (a)-[:BUY {at: 5, weight: 1.5}]->(i), (a)-[:BUY {at: 3}]->(i), (a)-[:BUY {at: 3, weight: 0.5}]->(i),
+UNWIND range(1, 5) AS any CREATE (n)
+WITH n ORDER BY id(n) WITH collect(n) AS n
+WITH n[0] AS a, n[1] AS b, n[2] AS c, n[3] AS i, n[4] AS j
+SET a:User, b:User:Extra, c:User, i:Item, j:Item,
+    a += {age: 1, score: 0.5, tags: [1, 2], vector: [0.1, 0.2]}, b += {age: 2, tags: [3], vector: [1.0, 2.0]},
+    i += {price: 3.5, vector: [5.0, 6.0]}, j += {price: 1.0}
+CREATE (a)-[:BUY {at: 5, weight: 1.5}]->(i), (a)-[:BUY {at: 3}]->(i), (a)-[:BUY {at: 3, weight: 0.5}]->(i),
        (b)-[:BUY {at: 9}]->(j), (b)-[:KNOWS]->(a), (c)-[:BUY {at: 1}]->(c)
 """
 PROJECT_SHOP = """
