@@ -32,7 +32,7 @@ public final class CanonicalJson {
         .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(64).build())
         .build();
     // By code point, as the writer in Python sorts; String.compareTo would sort by UTF-16 unit.
-    private static final Comparator<String> BY_CODE_POINT =
+    static final Comparator<String> BY_CODE_POINT =
         (left, right) -> java.util.Arrays.compare(left.codePoints().toArray(), right.codePoints().toArray());
 
     private CanonicalJson() {}

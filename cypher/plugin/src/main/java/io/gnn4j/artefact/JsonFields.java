@@ -98,6 +98,44 @@ final class JsonFields {
         return minimum;
     }
 
+    boolean truth(String key) {
+        if (get(key, "true or false") instanceof Boolean truth) {
+            return truth;
+        }
+        wrong(key, "true or false", raw.get(key));
+        return false;
+    }
+
+    /** For a key that may be null; it must stand there all the same. */
+    String textOrNull(String key) {
+        var value = get(key, "text or null");
+        if (value != null && !(value instanceof String text && !text.isEmpty())) {
+            wrong(key, "text or null", value);
+            return null;
+        }
+        return (String) value;
+    }
+
+    boolean isNull(String key) {
+        return get(key, "a value or null") == null;
+    }
+
+    /** For a key that need not stand there. */
+    boolean has(String key) {
+        known.add(key);
+        return raw.containsKey(key);
+    }
+
+    /** Empty where it is at fault. */
+    List<String> texts(String key) {
+        var list = list(key);
+        if (list.stream().allMatch(String.class::isInstance)) {
+            return list.stream().map(String.class::cast).toList();
+        }
+        wrong(key, "a list of text", list);
+        return List.of();
+    }
+
     JsonFields map(String key) {
         var value = get(key, "an object");
         return new JsonFields(path + key + ".", raw.containsKey(key) ? value : Map.of(), faults);

@@ -15,8 +15,9 @@ import java.util.TreeMap;
  * @param contract one of {@link #CONTRACTS}
  * @param dimension length of a vector, in [1, {@value #MAX_DIMENSION}]
  * @param similarity {@code dot} or {@code cosine}
- * @param task the task map as it was given
+ * @param task the task map as it was given; may be empty where the contract is {@code padded-blocks/1}
  * @param propagation null unless the contract is {@code item-propagation/1}
+ * @param blocks null unless the contract is {@code padded-blocks/1}
  * @param json everything, with Cypher's types
  * @param tree everything, with numbers as they were written
  */
@@ -27,6 +28,7 @@ public record Manifest(
     String similarity,
     Map<String, Object> task,
     Propagation propagation,
+    BlockSchema blocks,
     Schema schema,
     List<TensorSpec> inputs,
     List<TensorSpec> outputs,
@@ -39,7 +41,8 @@ public record Manifest(
     public static final String MODEL_FILE = "model.onnx";
     public static final String VECTORS_FILE = "vectors.arrow";
     public static final String ITEM_PROPAGATION = "item-propagation/1";
-    public static final List<String> CONTRACTS = List.of(ITEM_PROPAGATION);
+    public static final String PADDED_BLOCKS = "padded-blocks/1";
+    public static final List<String> CONTRACTS = List.of(ITEM_PROPAGATION, PADDED_BLOCKS);
     public static final int FORMAT = 1;
     public static final int MAX_DIMENSION = 4096;
     public static final int MAX_HISTORY = 10_000;
@@ -61,7 +64,8 @@ public record Manifest(
 
     public record NodeSchema(String key, List<Object> properties) {}
 
-    public record Relation(String source, String type, String target, String direction) {}
+    /** @param properties edge features; empty but in {@code padded-blocks/1} */
+    public record Relation(String source, String type, String target, String direction, List<String> properties) {}
 
     /** @param tolerance passes where |found - expected| <= tolerance * max(1, |expected|); in (0, 0.1] */
     public record Golden(Map<String, TensorData> inputs, Map<String, TensorData> outputs, double tolerance) {}
@@ -108,23 +112,17 @@ public record Manifest(
         var inputs = specs(signature.list("inputs"), faults, "signature.inputs");
         var outputs = specs(signature.list("outputs"), faults, "signature.outputs");
         signature.end();
-        var schema = schema(root.map("schema"));
+        var isBlocks = PADDED_BLOCKS.equals(contract);
+        var schema = schema(root.map("schema"), isBlocks);
         var schemaHash = root.text("schemaSha256");
         if (tree instanceof Map<?, ?> map && map.get("schema") != null
             && !Hash.sha256(CanonicalJson.write(map.get("schema"))).equals(schemaHash)) {
             faults.add("`schemaSha256` is not the hash of `schema`.");
         }
         var task = root.map("task");
-        task.text("recommend");
-        task.text("to");
-        if (task.map("via").raw().isEmpty()) {
-            faults.add("`task.via` names no relationship type.");
+        if (!isBlocks || !task.raw().isEmpty()) {
+            checkTask(task, faults);
         }
-        task.map("key").raw().forEach((label, key) -> {
-            if (!(key instanceof String)) {
-                faults.add("`task.key." + label + "` must be a text, but is " + key + ".");
-            }
-        });
         Propagation propagation = null;
         if (ITEM_PROPAGATION.equals(contract)) {
             propagation = propagation(root.map("propagation"));
@@ -133,6 +131,13 @@ public record Manifest(
                 new TensorSpec("weight", "float32", List.of(-1L, -1L)),
                 new TensorSpec("degree", "float32", List.of(-1L))));
             expect(faults, "outputs", outputs, List.of(new TensorSpec("query", "float32", List.of(-1L, (long) dimension))));
+        }
+        BlockSchema blocks = null;
+        if (isBlocks) {
+            blocks = BlockSchema.read(root, schema, faults);
+            if (blocks != null) {
+                blocks.checkSignature(inputs, roles(root.raw().get("signature")), outputs, dimension, faults);
+            }
         }
         var training = root.map("training");
         training.map("graph");
@@ -147,12 +152,38 @@ public record Manifest(
                     + ", but are " + files + ".");
             }
         }
+        if (isBlocks && !parts.stream().map(Part::file).toList().equals(List.of(MODEL_FILE))) {
+            faults.add("`parts` of " + PADDED_BLOCKS + " must be " + MODEL_FILE + " alone, but are "
+                + parts.stream().map(Part::file).toList() + ".");
+        }
         root.end();
         if (!faults.isEmpty()) {
             throw new ModelRefused(FILE, faults);
         }
-        return new Manifest(sha256, contract, dimension, similarity, task.raw(), propagation, schema, inputs, outputs, golden,
+        return new Manifest(sha256, contract, dimension, similarity, task.raw(), propagation, blocks, schema, inputs, outputs, golden,
             parts, root.raw(), (Map<?, ?>) tree);
+    }
+
+    private static void checkTask(JsonFields task, List<String> faults) {
+        task.text("recommend");
+        task.text("to");
+        if (task.map("via").raw().isEmpty()) {
+            faults.add("`task.via` names no relationship type.");
+        }
+        task.map("key").raw().forEach((label, key) -> {
+            if (!(key instanceof String)) {
+                faults.add("`task.key." + label + "` must be a text, but is " + key + ".");
+            }
+        });
+    }
+
+    /** The roles of the inputs, beside what {@link #specs} reads. */
+    private static List<String> roles(Object signature) {
+        var roles = new ArrayList<String>();
+        if (signature instanceof Map<?, ?> map && map.get("inputs") instanceof List<?> inputs) {
+            inputs.forEach(input -> roles.add(String.valueOf(input instanceof Map<?, ?> one ? one.get("role") : null)));
+        }
+        return roles;
     }
 
     private static Propagation propagation(JsonFields map) {
@@ -167,7 +198,7 @@ public record Manifest(
         return result;
     }
 
-    private static Schema schema(JsonFields map) {
+    private static Schema schema(JsonFields map, boolean withEdgeFeatures) {
         var nodes = new TreeMap<String, NodeSchema>();
         var given = map.map("nodes");
         for (var label : given.raw().keySet()) {
@@ -178,7 +209,7 @@ public record Manifest(
         var relations = new ArrayList<Relation>();
         for (var relation : map.maps("relations")) {
             relations.add(new Relation(relation.text("source"), relation.text("type"), relation.text("target"),
-                relation.choice("direction", List.of("out", "in"))));
+                relation.choice("direction", List.of("out", "in")), withEdgeFeatures ? relation.texts("properties") : List.of()));
             relation.end();
         }
         map.end();

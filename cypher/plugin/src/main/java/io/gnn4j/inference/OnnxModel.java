@@ -181,13 +181,35 @@ public final class OnnxModel implements AutoCloseable {
      * @throws IllegalStateException when ONNX Runtime fails or the run was ended for taking too long
      */
     Map<String, TensorData> run(Map<String, TensorData> inputs) {
+        return run(tensors -> {
+            for (var input : inputs.entrySet()) {
+                tensors.put(input.getKey(), tensor(input.getValue()));
+            }
+        });
+    }
+
+    /** As {@link #run(Map)}, of inputs that lie in native memory already. @param buffers in native order, from 0 to their limits */
+    Map<String, TensorData> run(List<InputTensor> inputs, Map<String, ByteBuffer> buffers) {
+        return run(tensors -> {
+            for (var input : inputs) {
+                var buffer = buffers.get(input.name());
+                tensors.put(input.name(), input.isFloat()
+                    ? OnnxTensor.createTensor(environment, buffer.asFloatBuffer(), input.shape())
+                    : OnnxTensor.createTensor(environment, buffer.asLongBuffer(), input.shape()));
+            }
+        });
+    }
+
+    private interface Filling {
+        void fill(Map<String, OnnxTensor> tensors) throws OrtException;
+    }
+
+    private Map<String, TensorData> run(Filling inputs) {
         var tensors = new HashMap<String, OnnxTensor>();
         try (var options = new OrtSession.RunOptions()) {
             var ended = WATCHDOG.schedule(() -> terminate(options), RUN_LIMIT_SECONDS, TimeUnit.SECONDS);
             try {
-                for (var input : inputs.entrySet()) {
-                    tensors.put(input.getKey(), tensor(input.getValue()));
-                }
+                inputs.fill(tensors);
                 try (var result = session.run(tensors, options)) {
                     var outputs = new HashMap<String, TensorData>();
                     for (var output : result) {
