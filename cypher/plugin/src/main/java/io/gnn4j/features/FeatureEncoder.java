@@ -110,11 +110,15 @@ final class FeatureEncoder {
     }
 
     private int category(Object value) {
-        // Neo4j gives a text of one letter as a Character where it came from a char.
-        if (value != null && !(value instanceof String || value instanceof Character)) {
-            throw new FeatureFault("A text", value);
+        // A char is what a text of one letter is stored as from Java; a whole number is its digits, so a key can be a category.
+        if (value != null && !(value instanceof String || value instanceof Character || isWhole(value))) {
+            throw new FeatureFault("A text or an INTEGER", value);
         }
         return (int) texts.code(value == null ? null : value.toString());
+    }
+
+    private static boolean isWhole(Object value) {
+        return value instanceof Long || value instanceof Integer || value instanceof Short || value instanceof Byte;
     }
 
     private int code(Object value) {
