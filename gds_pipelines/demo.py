@@ -20,6 +20,7 @@ from gds_pipelines.connection import Connection
 from gds_pipelines.deploy import deploy
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.queries import query
+from gds_pipelines.recommendation import TITLES, lists_for
 from gds_pipelines.registry import Registry
 from gds_pipelines.run import Run
 from gds_pipelines.run_artefact import artefact_of
@@ -29,7 +30,6 @@ from gds_pipelines.training import TrainingOptions
 EXAMPLES = 2
 TOP_K = 5
 HISTORY = 5
-TITLES = ("title", "name")
 
 
 @dataclass(frozen=True)
@@ -173,17 +173,16 @@ def answer(connection: Connection, task: Task, alias: str, key: Any) -> Answer:
         count=HISTORY,
     )
     started = time.perf_counter()
-    records = connection.execute(
-        query("recommend_for_key", source=task.to, key=task.key[task.to]),
-        key=key,
-        configuration={"topK": TOP_K, "model": alias},
-        titles=[*TITLES, task.key[task.recommend]],
-    )
+    records = lists_for(connection, task, key, {"topK": TOP_K, "model": alias})
     millis = (time.perf_counter() - started) * 1000
     return Answer(
         key,
         [record["title"] for record in history],
-        [(record["rank"], record["title"], record["score"], record["origin"]) for record in records],
+        [
+            (record["rank"], record["title"], record["score"], record["origin"])
+            for record in records
+            if record["rank"] is not None
+        ],
         millis,
     )
 

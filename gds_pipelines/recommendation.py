@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import neo4j
 import pandas as pd
 
 from gds_pipelines.connection import Connection
@@ -39,37 +40,42 @@ def recommend(
     """
     version = served(connection, model)
     task = Task.from_mapping(version.task)
+    name = model or version.aliases[0]
     rows: list[tuple] = []
     missing = []
     for user in users:
-        records = connection.execute(
-            query(
-                "recommend_for_keys", source=task.to, key=task.key[task.to], item_key=task.key[task.recommend]
-            ),
-            keys=_candidates(user),
-            configuration={"topK": top_k, "model": model or version.aliases[0], **(configuration or {})},
-            titles=[*TITLES, task.key[task.recommend]],
-        )
-        if not records or not records[0]["found"]:
+        records = lists_for(connection, task, user, {"topK": top_k, "model": name, **(configuration or {})})
+        if not records:
             missing.append(str(user))
-            continue
         rows += [
-            (
-                record["user"],
-                record["rank"],
-                record["item"],
-                record["title"],
-                record["score"],
-                record["origin"],
-            )
-            for record in records
-            if record["rank"] is not None
+            tuple(record[column] for column in COLUMNS) for record in records if record["rank"] is not None
         ]
     if missing:
         raise InvalidInput(
             "Recommend", [f"no {task.to} has `{task.key[task.to]}` = {name}" for name in missing]
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def lists_for(
+    connection: Connection, task: Task, user: Any, configuration: Mapping[str, Any]
+) -> list[neo4j.Record]:
+    """The list of one user by one statement.
+
+    Args:
+        user: key; text that looks like an integer is also sought as one.
+        configuration: of ``gnn.recommend.stream``, camelCase.
+    Returns:
+        Records with ``COLUMNS``, best first; one with a null ``rank`` where there is nothing to recommend,
+        none where there is no such user.
+    """
+    item_key = task.key[task.recommend]
+    return connection.execute(
+        query("recommend_for_key", source=task.to, key=task.key[task.to], item_key=item_key),
+        keys=_candidates(user),
+        configuration=dict(configuration),
+        titles=[*TITLES, item_key],
+    )
 
 
 def served(connection: Connection, model: str | None) -> ModelVersion:

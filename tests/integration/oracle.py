@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+DAY = 86_400_000
+
 
 @dataclass
 class Shop:
@@ -74,12 +76,14 @@ def recommend(
     config: dict[str, Any],
     now: int,
     similarity: str = "dot",
+    weights: dict[str, float] | None = None,
 ) -> list[tuple[int, int, float, str]]:
     """(item, rank, score, origin) for one source.
 
     Args:
         query: [D] float32; None or zeros: nothing is known of the source.
         config: the keys of the call, nodes as ids.
+        weights: of the behaviours, for the walk of a blend.
     """
     out = set(config.get("exclude", ())) | set(config.get("context", ())) | set(config.get("history", ()))
     out.add(source)
@@ -102,24 +106,159 @@ def recommend(
         if item in allowed and item not in out and holds(shop, item, config.get("filter", {}))
     ]
     rated: list[tuple[float, int, str]] = []
-    if config.get("method", "vector") == "vector" and query is not None and query.any():
+    if blend_ := config.get("blend"):
+        parts = blend(shop, source, query, blend_, now, similarity, weights or {})
+        rated = [(added(parts[item]), item, "blend") for item in possible if item in parts]
+    elif config.get("method") == "popularity":
+        rated = [(float(shop.popularity(item)), item, "popularity") for item in possible]
+    elif query is not None and query.any():
         score = {"dot": dot, "cosine": cosine}[similarity]
         rated = [(score(query, shop.vectors[i]), i, "exact") for i in possible if i in shop.vectors]
-        rated.sort(key=lambda row: (-row[0], row[1]))
+    rated.sort(key=lambda row: (-row[0], row[1]))
     popular = [(float(shop.popularity(item)), item, "popularity") for item in possible]
     popular.sort(key=lambda row: (-row[0], row[1]))
-    rows, taken, counts = [], set(), defaultdict(int)
-    for score_, item, origin in rated + popular:
-        if len(rows) == config.get("topK", 10):
-            break
+    rows, counts = [], defaultdict(int)
+
+    def take(score_: float, item: int, origin: str) -> bool:
         values = [(name, shop.items[item].get(name)) for name in config.get("maxPer", {})]
         values = [(name, value) for name, value in values if value is not None]
-        if item in taken or any(counts[value] >= config["maxPer"][value[0]] for value in values):
-            continue
+        if any(row[0] == item for row in rows) or any(
+            counts[value] >= config["maxPer"][value[0]] for value in values
+        ):
+            return False
         for value in values:
             counts[value] += 1
-        taken.add(item)
         rows.append((item, len(rows) + 1, score_, origin))
+        return True
+
+    top = config.get("topK", 10)
+    if "diversity" in config or "exploration" in config:
+        pool = rated[
+            : max(top, *(config.get(key, {}).get("pool", 100) for key in ("diversity", "exploration")))
+        ]
+        arrange(shop, source, pool, config, top, take)
+        behind = [row for row in rated if row not in pool] + popular
+    else:
+        behind = rated + popular
+    for row in behind:
+        if len(rows) == top:
+            break
+        take(*row)
+    return rows
+
+
+def arrange(shop: Shop, source: int | None, pool: list, config: dict, top: int, take) -> None:
+    """Maximal marginal relevance over relevance in [0, 1] and Gumbel noise, one item after the other."""
+    if not pool:
+        return
+    diversity = config.get("diversity", {"weight": 0.0}).get("weight", 0.3)
+    temperature = config.get("exploration", {"temperature": 0.0}).get("temperature", 0.1)
+    seed = config.get("exploration", {}).get("seed", 0)
+    scores = [row[0] for row in pool]
+    width = max(scores) - min(scores)
+    merit = {}
+    for score, item, _ in pool:
+        noise = temperature * -np.log(-np.log(uniform(seed, -1 if source is None else source, item)))
+        merit[item] = (1 - diversity) * (((score - min(scores)) / width if width else 1.0) + noise)
+    left, given = {item: origin for _, item, origin in pool}, []
+
+    def value(item: int) -> float:
+        likest = max((likeness(shop, item, other) for other in given), default=0.0)
+        return merit[item] - diversity * max(0.0, likest)
+
+    taken = 0
+    while left and taken < top:
+        best = min(left, key=lambda item: (-value(item), item))
+        if take(value(best), best, left.pop(best)):
+            taken += 1
+            given.append(best)
+
+
+def likeness(shop: Shop, one: int, other: int) -> float:
+    """Cosine of two items' vectors as committed, 0 where one has none."""
+    vectors = (shop.committed or shop).vectors
+    # Rounded to float32, so that the last digit of a double does not part what is alike.
+    return (
+        float(np.float32(cosine(vectors[one], vectors[other])))
+        if one in vectors and other in vectors
+        else 0.0
+    )
+
+
+def added(parts: dict[str, float]) -> float:
+    """One after the other, as they stand."""
+    total = 0.0
+    for part in parts.values():
+        total += part
+    return total
+
+
+def uniform(seed: int, source: int, item: int) -> float:
+    """splitmix64 over three numbers, in (0, 1)."""
+
+    def mix(value: int) -> int:
+        z = (value + 0x9E3779B97F4A7C15) % 2**64
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+        return z ^ (z >> 31)
+
+    return ((mix(mix(mix(seed) + source) + item) >> 11) + 0.5) * 2.0**-53
+
+
+def blend(
+    shop: Shop,
+    source: int | None,
+    query: np.ndarray | None,
+    wanted: dict[str, Any],
+    now: int,
+    similarity: str,
+    weights: dict[str, float],
+) -> dict[int, dict[str, float]]:
+    """Each source's part of the score, by item; only items that a source with a weight above 0 has."""
+    committed = shop.committed or shop
+    score = {"dot": dot, "cosine": cosine}[similarity]
+    raw: dict[str, dict[int, float]] = {}
+    best = {}
+    if "vector" in wanted and query is not None and query.any():
+        raw["vector"] = {item: score(query, vector) for item, vector in shop.vectors.items()}
+        best["vector"] = max(score(query, vector) for vector in committed.vectors.values())
+    if "walk" in wanted:
+        popularity = {item: shop.popularity(item) for item in shop.items}
+        raw["walk"] = walk(shop, source, weights, 1.0, 0.6, 10**9, popularity)
+        best["walk"] = max(raw["walk"].values(), default=0.0)
+    if "popularity" in wanted:
+        raw["popularity"] = {item: float(shop.popularity(item)) for item in shop.items}
+        best["popularity"] = max(float(committed.popularity(item)) for item in committed.items)
+    settings = {
+        name: {"scale": "max", "floor": 0.001, **(given if isinstance(given, dict) else {"weight": given})}
+        for name, given in wanted.items()
+        if name in raw
+    }
+
+    def part(name: str, item: int) -> float:
+        one = settings[name]
+        if name == "vector" and item not in raw[name]:
+            return 0.0
+        norm = 1.0 if similarity == "cosine" or query is None else np.sqrt(dot(query, query))
+        divisor = {"max": abs(best[name]), "log": abs(best[name]), "unit": norm, "none": 1.0}[one["scale"]]
+        share = raw[name].get(item, 0.0) / divisor if divisor else None
+        if share is None:
+            return 0.0
+        return one["weight"] * (np.log(share + one["floor"]) if one["scale"] == "log" else share)
+
+    rows = {}
+    for item, properties in shop.items.items():
+        if not any(item in raw[name] and settings[name]["weight"] > 0 for name in settings):
+            continue
+        rows[item] = {name: part(name, item) for name in ("vector", "walk", "popularity") if name in settings}
+        if recency := wanted.get("recency"):
+            at = properties.get(recency["property"])
+            age = 0 if at is None else max(0, now - at)
+            rows[item]["recency"] = (
+                0.0 if at is None else recency["weight"] * 0.5 ** (age / recency["days"] / DAY)
+            )
+        for name, boost in wanted.get("boosts", {}).items():
+            rows[item][name] = boost["weight"] if holds(shop, item, boost["filter"]) else 0.0
     return rows
 
 
@@ -168,9 +307,21 @@ def type_of(value: Any) -> str:
 
 
 def walk(
-    shop: Shop, user: int, weights: dict[str, float], alpha: float, beta: float, limit: int
+    shop: Shop,
+    user: int,
+    weights: dict[str, float],
+    alpha: float | list[float],
+    beta: float,
+    limit: int,
+    popularity: dict[int, int] | None = None,
+    share: bool = True,
 ) -> dict[int, float]:
     """RP3beta of every item that can be reached, seen ones included, under the stated limit.
+
+    Args:
+        alpha: one exponent, or one for each step.
+        popularity: users of an item; None counts those of the shop.
+        share: of the sum of the weights; else weight over a power of the number of neighbours.
 
     Each of the last two steps reads at most ``limit`` pairs: items newest first, users likeliest first, then
     smaller id; a node is read whole or not at all, the first one always.
@@ -186,22 +337,35 @@ def walk(
         items_of[someone][item] = weight
         users_of[item][someone] = weight
 
-    def steps(nodes: list[int], neighbours: dict[int, dict[int, float]]):
+    exponents = alpha if isinstance(alpha, list) else [alpha] * 3
+
+    def chances(step: int, neighbours: dict[int, float]) -> dict[int, float]:
+        total = sum(neighbours.values())
+        return {
+            other: (weight / total) ** exponents[step]
+            if share
+            else weight * len(neighbours) ** -exponents[step]
+            for other, weight in neighbours.items()
+        }
+
+    def steps(step: int, nodes: list[int], neighbours: dict[int, dict[int, float]]):
         left = limit
         for position, node in enumerate(nodes):
             if position and len(neighbours[node]) > left:
                 return
             left -= len(neighbours[node])
-            total = sum(neighbours[node].values())
-            for other, weight in neighbours[node].items():
-                yield node, other, (weight / total) ** alpha
+            for other, chance in chances(step, neighbours[node]).items():
+                yield node, other, chance
 
     own = items_of[user]
-    start = {item: (weight / sum(own.values())) ** alpha for item, weight in own.items()}
+    start = chances(0, own)
     mass: dict[int, float] = defaultdict(float)
-    for item, other, chance in steps(sorted(own, key=lambda i: (-latest[user, i], i)), users_of):
+    for item, other, chance in steps(1, sorted(own, key=lambda i: (-latest[user, i], i)), users_of):
         mass[other] += start[item] * chance
     score: dict[int, float] = defaultdict(float)
-    for other, item, chance in steps(sorted(mass, key=lambda v: (-mass[v], v)), items_of):
+    for other, item, chance in steps(2, sorted(mass, key=lambda v: (-mass[v], v)), items_of):
         score[item] += mass[other] * chance
-    return {item: value / len(users_of[item]) ** beta for item, value in score.items()}
+    degree = popularity or {item: len(users) for item, users in users_of.items()}
+    return {
+        item: value / max(1, degree.get(item, len(users_of[item]))) ** beta for item, value in score.items()
+    }

@@ -10,6 +10,7 @@ import io.gnn4j.recommend.ExactScan;
 import io.gnn4j.recommend.Parallel;
 import io.gnn4j.recommend.Popularity;
 import io.gnn4j.recommend.QueryEncoder;
+import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.VectorTable;
 import io.gnn4j.recommend.Walk;
 import io.gnn4j.registry.ModelLease;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Spliterator;
 import java.util.Spliterators;
+import java.util.function.LongFunction;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -71,6 +73,18 @@ final class AnswerCall implements AutoCloseable {
         requirePropagation(model);
         return hold(gnn.services().caches().table(
             gnn.database(), label, model.embeddingProperty(), model.dimension(), guard::check));
+    }
+
+    /** The vectors by node that diversity compares; nothing is read where it is not asked for. */
+    LongFunction<float[]> itemVectors(RecommendConfig config, ServedModel model, String label) {
+        if (config.arrangement().diversity() == 0) {
+            return id -> null;
+        }
+        if (model == null) {
+            throw new IllegalArgumentException("`diversity` compares the vectors of a model, but `task` is given instead of one. Leave"
+                + " `task` or `diversity` out.");
+        }
+        return table(model, label)::get;
     }
 
     Runnable guard() {

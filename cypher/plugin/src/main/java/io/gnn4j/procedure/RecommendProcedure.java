@@ -2,10 +2,12 @@
 package io.gnn4j.procedure;
 
 import io.gnn4j.extension.GnnContext;
+import io.gnn4j.recommend.Deadline;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.Recommender;
 import io.gnn4j.recommend.Recommender.Recommendation;
 import io.gnn4j.recommend.Recommender.VectorModel;
+import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
 import java.util.Collections;
 import java.util.Iterator;
@@ -29,8 +31,16 @@ public class RecommendProcedure {
         + " related: {type, direction = 'any', node}}, all must hold), maxPer = {} :: MAP ({brand: 2}: at most two rows a brand),"
         + " concurrency = half the cores :: INTEGER (1 to 4), maxDegree = 10000 :: INTEGER (relationships read of a node)";
 
-    static final String WALK = " walk = {} :: MAP ({alpha: 1.0, beta: 0.6, limit: 200000}: exponent of the probabilities,"
-        + " discount of popular items, relationships read by one step),";
+    static final String WALK = " walk = {} :: MAP ({alpha: 1.0, beta: 0.6, weights: 'share', limit: 200000}: exponent of the"
+        + " probabilities, one or three for the steps; discount of popular items; 'share' of the sum of weights or of the 'count' of"
+        + " neighbours; relationships read by one step),";
+
+    static final String ORDER = " blend :: MAP ({vector: 1.0, walk: {weight: 0.3, scale: 'log', floor: 0.001}, popularity: -0.1,"
+        + " recency: {weight: 0.2, property: 'publishedAt', halfLife: 'P30D'}, boosts: {sale: {weight: 0.1, filter: {onSale: true}}}}:"
+        + " sources that are added up; scale = 'max' divides by the best score of the source, 'log' takes the logarithm of that and"
+        + " floor, 'unit' (vector) divides by the length of the source's vector, 'none' leaves it),"
+        + " diversity :: MAP ({weight: 0.3, pool: 100}: 0 to 1, how much likeness to the rows before counts against an item),"
+        + " exploration :: MAP ({temperature: 0.1, seed: 0, pool: 100}: noise, so that other items are tried),";
 
     @Context
     public GnnContext gnn;
@@ -48,11 +58,13 @@ public class RecommendProcedure {
             @Name(value = "sources", description = "A NODE, a LIST<NODE> (each is answered by itself), or null for a visitor, whose"
                 + " items are given as `history` and `context`.") Object sources,
             @Name(value = "configuration", defaultValue = "{}", description = "{ model :: STRING (alias, or 'name:version';"
-                + " default: the only alias that fits), method = 'vector' :: STRING ('vector', 'walk' or 'popularity'),"
-                + " task :: MAP (needed by 'walk' and 'popularity' where there is no model), topK = 10 :: INTEGER (1 to 100000),"
+                + " default: the only alias that fits), method = 'vector' :: STRING ('vector', 'walk', 'popularity' or"
+                + " 'blend'), task :: MAP (where there is no model and no vector is compared), topK = 10 :: INTEGER (1 to 100000),"
                 + " history = [] :: LIST<NODE> (of a visitor, oldest first), context = [] :: LIST<NODE> (items looked at now),"
                 + " seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'}; default: the task's),"
-                + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away)," + WALK + FILTERS + " }")
+                + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away),"
+                + " timeBudgetMillis = 0 :: INTEGER (after which re-ranking and blending are left out; 0: never)," + WALK + ORDER
+                + FILTERS + " }")
             Map<String, Object> configuration) {
         var config = RecommendConfig.recommend(configuration, AnswerCall::id, sources != null);
         var ids = sources == null ? Collections.<Long>singletonList(null) : AnswerCall.ids("sources", sources);
@@ -61,31 +73,40 @@ public class RecommendProcedure {
         }
         var call = new AnswerCall(gnn, tx, guard);
         try {
-            return call.stream(rows(call, answer(call, config, ids)));
+            return call.stream(rows(call, answer(call, config, config.model(), labels(call, config, ids), ids)));
         } catch (RuntimeException | Error wrong) {
             call.close();
             throw wrong;
         }
     }
 
-    private static Iterator<Recommendation> answer(AnswerCall call, RecommendConfig config, List<Long> ids) {
-        var labels = labels(call, config, ids);
+    /** @param reference what model is meant; @param labels what it is chosen by where that is null */
+    static Iterator<Recommendation> answer(
+            AnswerCall call, RecommendConfig config, String reference, Set<String> labels, List<Long> ids) {
+        var deadline = new Deadline(config.timeBudgetMillis(), System::nanoTime);
         var task = config.task();
+        ServedModel model = null;
         VectorModel vectors = null;
-        if (config.method().equals(RecommendConfig.VECTOR)) {
-            if (task != null) {
-                throw new IllegalArgumentException("`task` is for the methods 'walk' and 'popularity'; with 'vector' the task of the"
-                    + " model holds. Leave `task` out, or set `method`.");
-            }
-            var model = call.model(config.model(), labels);
+        if (config.comparesVectors()) {
+            requireNoTask(config);
+        }
+        if (task == null) {
+            model = call.model(reference, labels);
             task = Task.of(model.task());
+        }
+        if (config.comparesVectors()) {
             vectors = new VectorModel(call.encoder(model, task), call.table(model, task.recommend()),
                 model.similarity().equals("cosine"), call.scan(config.concurrency()));
-        } else if (task == null) {
-            task = Task.of(call.model(config.model(), labels).task());
         }
-        return new Recommender(call.graph(), task, config, vectors, call.popularity(task), System::currentTimeMillis,
-            call.guard()).recommend(ids);
+        return new Recommender(call.graph(), task, config, vectors, call.itemVectors(config, model, task.recommend()),
+            call.popularity(task), System::currentTimeMillis, deadline, call.guard()).recommend(ids);
+    }
+
+    static void requireNoTask(RecommendConfig config) {
+        if (config.task() != null) {
+            throw new IllegalArgumentException("`task` is for the methods 'walk' and 'popularity' and for a blend without vectors; with"
+                + " vectors the task of the model holds. Leave `task` out, or set `method`.");
+        }
     }
 
     /** What the model is chosen by where none is named. */
@@ -123,11 +144,14 @@ public class RecommendProcedure {
         @Description("The recommended node.") Node node,
         @Description("Position in the list of its source, from 1.") long rank,
         @Description("What the rows of one origin are ordered by: a dot product (unbounded) or cosine (in [-1, 1]) as the model's"
-            + " `similarity` says, the probability of a walk with popular items held back, or the number of users who touched the"
-            + " item (from 0). Not comparable across origins.") double score,
+            + " `similarity` says, the probability of a walk with popular items held back, the number of users who touched the"
+            + " item (from 0), the sum of a blend, or what `diversity` and `exploration` make of it (about 0 to 1). Not"
+            + " comparable across origins.") double score,
         @Description("The partial scores by name: vector, walk, popularity; with an item as source of a walk"
-            + " also count (users who touched both), lift (above 1: more often than by chance) and supporters (some of them).")
+            + " also count (users who touched both), lift (above 1: more often than by chance) and supporters (some of them);"
+            + " of a blend each source's part of the sum, also recency and boosts; relevance, exploration and diversity where asked for.")
         Map<String, Object> scores,
-        @Description("How the row was found: exact (all vectors compared), walk, or popularity (last, where others were too few).")
+        @Description("How the row was found: exact (all vectors compared), walk, blend, partial (the time budget was over: vectors"
+            + " alone), or popularity (last, where others were too few).")
         String origin) {}
 }

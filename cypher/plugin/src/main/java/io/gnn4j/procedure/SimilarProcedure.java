@@ -6,8 +6,8 @@ import io.gnn4j.recommend.Candidates.Candidate;
 import io.gnn4j.recommend.Neighbours;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.Recommender;
+import io.gnn4j.recommend.Recommender.VectorModel;
 import io.gnn4j.recommend.SourceEncoder;
-import io.gnn4j.recommend.Walk;
 import io.gnn4j.task.Task;
 import java.util.Iterator;
 import java.util.List;
@@ -39,9 +39,10 @@ public class SimilarProcedure {
     public Stream<SimilarRow> stream(
             @Name(value = "node", description = "An item or a user of the model's task.") Node node,
             @Name(value = "configuration", defaultValue = "{}", description = "{ model :: STRING (alias, or 'name:version';"
-                + " default: the only alias that fits), method = 'vector' :: STRING ('vector' or 'walk'),"
-                + " task :: MAP (of a walk where there is no model), topK = 10 :: INTEGER (1 to 100000),"
-                + " similarity = 'cosine' :: STRING ('cosine' or 'dot')," + RecommendProcedure.WALK + RecommendProcedure.FILTERS + " }")
+                + " default: the only alias that fits), method = 'vector' :: STRING ('vector', 'walk' or 'blend'),"
+                + " task :: MAP (where there is no model and no vector is compared), topK = 10 :: INTEGER (1 to 100000),"
+                + " similarity = 'cosine' :: STRING ('cosine' or 'dot')," + RecommendProcedure.WALK + RecommendProcedure.ORDER
+                + RecommendProcedure.FILTERS + " }")
             Map<String, Object> configuration) {
         var config = RecommendConfig.similar(configuration, AnswerCall::id);
         var source = AnswerCall.id("node", node);
@@ -57,10 +58,8 @@ public class SimilarProcedure {
 
     private static List<Candidate> similar(AnswerCall call, RecommendConfig config, long source) {
         var graph = call.graph();
-        var walking = config.method().equals(RecommendConfig.WALK);
-        if (!walking && config.task() != null) {
-            throw new IllegalArgumentException("`task` is for the method 'walk'; with 'vector' the task of the model holds. Leave"
-                + " `task` out, or set `method`.");
+        if (config.comparesVectors()) {
+            RecommendProcedure.requireNoTask(config);
         }
         var model = config.task() == null ? call.model(config.model(), graph.labels(source)) : null;
         var task = model == null ? config.task() : Task.of(model.task());
@@ -69,23 +68,23 @@ public class SimilarProcedure {
             throw new IllegalArgumentException("Node " + source + " is neither a `" + task.to() + "` nor a `" + task.recommend()
                 + "`, which are the labels of the task.");
         }
-        var label = user ? task.to() : task.recommend();
-        var neighbours = new Neighbours(graph, config);
-        if (walking) {
-            var walk = new Walk(graph, task, config.walk(), config.maxDegree(), call.popularity(task).get(), call.guard());
-            return user
-                ? neighbours.ofUser(source, graph.interactions(source, true, List.copyOf(task.via().values()),
-                    task.recommend(), task.timeProperty(), config.maxDegree()), walk, label)
-                : neighbours.ofItem(source, walk, label);
+        if (user && config.blend() != null && config.blend().uses(RecommendConfig.POPULARITY)) {
+            throw new IllegalArgumentException("`blend.popularity` counts the users of items; users have none. Leave it out.");
         }
-        var table = call.table(model, label);
-        var query = user ? userVector(call, config, task, call.encoder(model, task), source) : table.get(source);
-        if (query == null || Recommender.isZero(query)) {
-            throw new IllegalArgumentException("Node " + source + " has no vector in model '" + model.reference() + "'. "
-                + (user ? "A user gets one by interactions with items the model knows."
-                    : "An item gets one from `CALL gnn.embed.propagate` or the next `gnn4j deploy`."));
+        VectorModel vectors = null;
+        float[] query = null;
+        if (config.comparesVectors()) {
+            var table = call.table(model, user ? task.to() : task.recommend());
+            vectors = new VectorModel(null, table, config.cosine(), call.scan(config.concurrency()));
+            query = user ? userVector(call, config, task, call.encoder(model, task), source) : table.get(source);
+            if (query == null || Recommender.isZero(query)) {
+                throw new IllegalArgumentException("Node " + source + " has no vector in model '" + model.reference() + "'. "
+                    + (user ? "A user gets one by interactions with items the model knows."
+                        : "An item gets one from `CALL gnn.embed.propagate` or the next `gnn4j deploy`."));
+            }
         }
-        return neighbours.byVector(source, query, table, call.scan(config.concurrency()), label);
+        return new Neighbours(graph, task, config, vectors, call.itemVectors(config, model, user ? task.to() : task.recommend()),
+            call.popularity(task), System::currentTimeMillis, call.guard()).of(source, user, query);
     }
 
     private static float[] userVector(
@@ -105,7 +104,8 @@ public class SimilarProcedure {
         @Description("The similar node; it has the same label.") Node node,
         @Description("Position in the list, from 1.") long rank,
         @Description("Cosine of the two vectors (in [-1, 1]) or their dot product (unbounded), as `similarity` says; of a"
-            + " walk the probability of coming there, popular items held back.") double score,
-        @Description("The partial scores by name: vector, or walk; of items also count, lift and supporters.") Map<String, Object> scores,
-        @Description("How the row was found: exact (all vectors compared) or walk.") String origin) {}
+            + " walk the probability of coming there, popular items held back; of a blend the sum of `scores`.") double score,
+        @Description("The partial scores by name: vector, or walk; of items by a walk also count, lift and supporters; of"
+            + " a blend each source's part of the sum.") Map<String, Object> scores,
+        @Description("How the row was found: exact (all vectors compared), walk or blend.") String origin) {}
 }

@@ -26,7 +26,7 @@ final class Acceptance {
     }
 
     /** Whether an item is there, readable and as the filter wants it; a filter is asked once for all lists. */
-    private boolean passes(long id) {
+    boolean passes(long id) {
         if (filter.isEmpty()) {
             return store.hasLabel(id, label);
         }

@@ -3,67 +3,119 @@ package io.gnn4j.recommend;
 
 import io.gnn4j.recommend.Candidates.Candidate;
 import io.gnn4j.recommend.ExactScan.Query;
+import io.gnn4j.recommend.Recommender.VectorModel;
+import io.gnn4j.task.Task;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.LongFunction;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 
-/** The nodes that are most like one node. */
+/** The nodes that are most like one node: items like an item, users like a user. */
 public final class Neighbours {
     private final LiveStore store;
+    private final Task task;
     private final RecommendConfig config;
+    private final VectorModel vectors;
+    private final LongFunction<float[]> nodeVectors;
+    private final Supplier<Popularity> popularity;
+    private final LongSupplier clock;
+    private final Runnable guard;
 
-    public Neighbours(LiveStore store, RecommendConfig config) {
+    /**
+     * @param vectors null unless vectors are compared; its table holds nodes of the label that is asked for
+     * @param nodeVectors vectors of those nodes by id, null where there is none; asked only where diversity is wanted
+     */
+    public Neighbours(
+            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, LongFunction<float[]> nodeVectors,
+            Supplier<Popularity> popularity, LongSupplier clock, Runnable guard) {
         this.store = store;
+        this.task = task;
         this.config = config;
+        this.vectors = vectors;
+        this.nodeVectors = nodeVectors;
+        this.popularity = popularity;
+        this.clock = clock;
+        this.guard = guard;
     }
 
     /**
-     * By the angle or the dot product of vectors.
-     *
      * @param source never in its own list
-     * @param query its vector, not all zeros
-     * @param label what the others must be
+     * @param user whether users are compared, by their items, or items, by their users
+     * @param query the vector of the source, not all zeros; null where vectors are not compared
      */
-    public List<Candidate> byVector(long source, float[] query, VectorTable table, ExactScan scan, String label) {
-        var excluded = excluded(source);
-        var state = table.snapshot();
-        if (config.candidates() != null) {
-            var hits = VectorCandidates.among(table, state, query, config.cosine(), config.candidates(), excluded);
-            return take(new VectorCandidates(state, scan, query, config.cosine(), excluded, Integer.MAX_VALUE, hits), label);
-        }
-        var asked = Recommender.firstAsked(config, state.size());
-        var hits = scan.best(state, List.of(new Query(query, asked, excluded)), config.cosine()).get(0);
-        return take(new VectorCandidates(state, scan, query, config.cosine(), excluded, asked, hits), label);
-    }
-
-    /** Items that a walk from an item reaches. */
-    public List<Candidate> ofItem(long item, Walk walk, String label) {
-        return take(walk.from(Interactions.of(new long[] {item}, 1), item, excluded(item)).among(config.candidates()), label);
-    }
-
-    /** Users that a walk from a user meets at the items of both. */
-    public List<Candidate> ofUser(long user, Interactions history, Walk walk, String label) {
-        return take(walk.usersMet(history, excluded(user)).among(config.candidates()), label);
-    }
-
-    private LongHashSet excluded(long source) {
+    public List<Candidate> of(long source, boolean user, float[] query) {
         var excluded = LongHashSet.newSetWith(config.exclude());
         excluded.add(source);
-        return excluded;
+        var label = user ? task.to() : task.recommend();
+        var sources = new HashMap<String, RankedSource>();
+        if (config.comparesVectors()) {
+            sources.put(RecommendConfig.VECTOR, vector(query, excluded));
+        }
+        if (config.walks()) {
+            sources.put(RecommendConfig.WALK, walk(source, user, excluded));
+        }
+        if (config.blend() != null && config.blend().uses(RecommendConfig.POPULARITY)) {
+            sources.put(RecommendConfig.POPULARITY, popularity(excluded));
+        }
+        return take(source, list(sources, excluded), label);
     }
 
-    private List<Candidate> take(Candidates candidates, String label) {
-        var accepted = new Acceptance(store, label, config.filter(), config.maxPer()).list();
+    private Candidates list(Map<String, RankedSource> sources, LongHashSet excluded) {
+        if (config.blend() == null) {
+            return sources.get(config.method()).list().among(config.candidates());
+        }
+        var allowed = config.candidates() == null ? null
+            : java.util.Arrays.stream(config.candidates()).filter(id -> !excluded.contains(id)).toArray();
+        return new BlendedCandidates(config.blend(), sources, allowed, store, clock);
+    }
+
+    private VectorSource vector(float[] query, LongHashSet excluded) {
+        var table = vectors.table();
+        var state = table.snapshot();
+        var named = config.candidates() != null;
+        var asked = named ? Integer.MAX_VALUE : Recommender.firstAsked(config, state.size());
+        var hits = named
+            ? VectorCandidates.among(table, state, query, vectors.cosine(), config.candidates(), excluded)
+            : vectors.scan().best(state, List.of(new Query(query, asked, excluded)), vectors.cosine()).get(0);
+        return new VectorSource(table, state, vectors.scan(), query, vectors.cosine(), excluded, asked, hits);
+    }
+
+    private Walk.Reached walk(long source, boolean user, LongHashSet excluded) {
+        var walk = new Walk(store, task, config.walk(), config.maxDegree(), popularity.get(), guard);
+        if (!user) {
+            return walk.from(Interactions.of(new long[] {source}, 1), source, excluded);
+        }
+        var history = store.interactions(
+            source, true, List.copyOf(task.via().values()), task.recommend(), task.timeProperty(), config.maxDegree());
+        return walk.usersMet(history, excluded);
+    }
+
+    private PopularitySource popularity(LongHashSet excluded) {
+        var table = popularity.get();
+        var top = table.top(1, new LongHashSet(), Map.of());
+        return new PopularitySource(table, id -> null,
+            () -> new PopularityCandidates(table, Map.of(), excluded, config.topK() + 512), top.size() == 0 ? 0 : top.scores()[0]);
+    }
+
+    private List<Candidate> take(long source, Candidates candidates, String label) {
+        var acceptance = new Acceptance(store, label, config.filter(), config.maxPer());
+        var accepted = acceptance.list();
+        var arrangement = config.arrangement();
         var rows = new ArrayList<Candidate>();
-        while (rows.size() < config.topK()) {
+        var wanted = arrangement.isNone() ? config.topK() : arrangement.pool();
+        while (rows.size() < wanted) {
             var next = candidates.next();
             if (next == null) {
                 break;
             }
-            if (accepted.accept(next.id())) {
+            if (arrangement.isNone() ? accepted.accept(next.id()) : acceptance.passes(next.id())) {
                 rows.add(next);
             }
         }
-        return rows;
+        return arrangement.isNone() ? rows : arrangement.arrange(rows, source, config.topK(), nodeVectors, accepted::accept);
     }
 }

@@ -16,7 +16,7 @@ import java.util.function.ToLongFunction;
  * What a caller of {@code gnn.recommend.stream} or {@code gnn.similar.stream} asked for.
  *
  * @param model alias or version; null: the only one that fits
- * @param method {@code vector}, {@code walk} or {@code popularity}
+ * @param method {@code vector}, {@code walk}, {@code popularity} or {@code blend}
  * @param task given in the call; null: the model's
  * @param topK rows for each source
  * @param concurrency threads of one call
@@ -30,7 +30,10 @@ import java.util.function.ToLongFunction;
  * @param seen behaviours that keep an item away, with the milliseconds they do so ({@link #FOREVER}); null: the task's
  * @param blockedTypes relationship types between source and item that keep an item away
  * @param cosine whether similarity is the cosine (true) or the dot product
- * @param walk exponents and limit of the method {@code walk}
+ * @param walk exponents and limit of walks
+ * @param blend null unless the method is {@code blend}
+ * @param arrangement what is done with the best of a list
+ * @param timeBudgetMillis after which optional work is left out; 0: never
  */
 public record RecommendConfig(
     String model,
@@ -48,15 +51,21 @@ public record RecommendConfig(
     Map<String, Long> seen,
     List<String> blockedTypes,
     boolean cosine,
-    Walk.Settings walk) {
+    Walk.Settings walk,
+    Blend blend,
+    Arrangement arrangement,
+    long timeBudgetMillis) {
 
     public static final String VECTOR = "vector";
     public static final String WALK = "walk";
     public static final String POPULARITY = "popularity";
+    public static final String BLEND = "blend";
     public static final long FOREVER = Long.MAX_VALUE;
     static final int MAX_TOP_K = 100_000;
     static final int MAX_DEGREE = 10_000;
     static final int WALK_LIMIT = 200_000;
+    private static final double ALPHA = 1.0;
+    private static final double BETA = 0.6;
 
     /**
      * @param nodeId the id of a node value; throws IllegalArgumentException for anything else
@@ -71,17 +80,23 @@ public record RecommendConfig(
                 + " Give null as source, or use `context` for the items looked at now.");
         }
         var context = ids(map, "context", nodeId);
-        var config = common(map, nodeId, List.of(VECTOR, WALK, POPULARITY), history, context, seen(map),
+        var config = common(map, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), history, context, seen(map),
             map.getStrings("blockedTypes", List.of()), false);
         map.check();
         return config;
+    }
+
+    /** How lists of many users are made: a part of a larger map, which is checked by whoever reads that. */
+    static RecommendConfig lists(ConfigMap map, ToLongFunction<Object> nodeId) {
+        return common(map, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), null, null, seen(map),
+            map.getStrings("blockedTypes", List.of()), false);
     }
 
     /** @throws InvalidConfiguration with all faults */
     public static RecommendConfig similar(Map<String, Object> raw, ToLongFunction<Object> nodeId) {
         var map = ConfigMap.of(raw);
         var cosine = map.getChoice("similarity", "cosine", List.of("cosine", "dot")).equals("cosine");
-        var config = common(map, nodeId, List.of(VECTOR, WALK), null, null, null, List.of(), cosine);
+        var config = common(map, nodeId, List.of(VECTOR, WALK, BLEND), null, null, null, List.of(), cosine);
         map.check();
         return config;
     }
@@ -90,11 +105,19 @@ public record RecommendConfig(
             ConfigMap map, ToLongFunction<Object> nodeId, List<String> methods, long[] history, long[] context,
             Map<String, Long> seen, List<String> blockedTypes, boolean cosine) {
         var exclude = ids(map, "exclude", nodeId);
+        var blend = map.has("blend") ? Blend.read(map.getMap("blend"), nodeId) : null;
+        var method = map.getChoice("method", blend == null ? VECTOR : BLEND, methods);
+        if (blend == null && method.equals(BLEND)) {
+            map.fault("`method` 'blend' needs `blend`: which sources with which weights, as {vector: 1.0, walk: 0.3}.");
+        } else if (blend != null && !method.equals(BLEND)) {
+            map.fault("`method` is '" + method + "', but `blend` is given. Leave one of them out.");
+        }
+        var topK = map.getInt("topK", 10, 1, MAX_TOP_K);
         return new RecommendConfig(
             map.getString("model", null),
-            map.getChoice("method", VECTOR, methods),
+            method,
             map.has("task") ? Task.read(map.getMap("task")) : null,
-            map.getInt("topK", 10, 1, MAX_TOP_K),
+            topK,
             map.getInt("concurrency", Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, 4), 1, 4),
             map.getInt("maxDegree", MAX_DEGREE, 1, 1_000_000),
             ids(map, "candidates", nodeId),
@@ -106,16 +129,61 @@ public record RecommendConfig(
             seen,
             blockedTypes,
             cosine,
-            walk(map.getMap("walk")));
+            walk(map.getMap("walk")),
+            blend,
+            arrangement(map, topK),
+            map.getLong("timeBudgetMillis", 0, 0, 3_600_000));
     }
 
     private static Walk.Settings walk(ConfigMap map) {
         return new Walk.Settings(
-            map.getDouble("alpha", 1.0, 0.01, 3),
-            map.getDouble("beta", 0.6, 0, 2),
+            alpha(map),
+            map.getDouble("beta", BETA, 0, 2),
+            map.getChoice("weights", "share", List.of("share", "count")).equals("share"),
             map.getInt("limit", WALK_LIMIT, 1, 100_000_000));
     }
 
+    /** One exponent for all three steps, or a list of three. */
+    private static List<Double> alpha(ConfigMap map) {
+        if (!(map.getAny("alpha").orElse(null) instanceof List<?> list)) {
+            var one = map.getDouble("alpha", ALPHA, 0.01, 3);
+            return List.of(one, one, one);
+        }
+        if (list.size() != 3 || !list.stream().allMatch(one -> one instanceof Number number
+                && number.doubleValue() >= 0.01 && number.doubleValue() <= 3)) {
+            map.fault("`" + map.path("alpha") + "` must be a number in [0.01, 3] or three of them, one for each step, but is "
+                + ConfigMap.describe(list) + ".");
+            return List.of(ALPHA, ALPHA, ALPHA);
+        }
+        return list.stream().map(one -> ((Number) one).doubleValue()).toList();
+    }
+
+    private static Arrangement arrangement(ConfigMap map, int topK) {
+        var diversity = map.getMap("diversity");
+        var exploration = map.getMap("exploration");
+        var pool = Math.max(
+            diversity.getInt("pool", 100, 1, Arrangement.MAX_POOL), exploration.getInt("pool", 100, 1, Arrangement.MAX_POOL));
+        var arrangement = new Arrangement(
+            diversity.getDouble("weight", map.has("diversity") ? 0.3 : 0, 0, 1),
+            exploration.getDouble("temperature", map.has("exploration") ? 0.1 : 0, 0, 100),
+            exploration.getLong("seed", 0, Long.MIN_VALUE, Long.MAX_VALUE),
+            Math.max(pool, topK));
+        if (!arrangement.isNone() && topK > Arrangement.MAX_POOL) {
+            map.fault("`diversity` and `exploration` put at most " + Arrangement.MAX_POOL + " items into order, but `topK` is " + topK
+                + ". Ask for fewer, or leave them out.");
+        }
+        return arrangement;
+    }
+
+    /** Whether vectors of items are compared with that of the source. */
+    public boolean comparesVectors() {
+        return method.equals(VECTOR) || blend != null && blend.uses(VECTOR);
+    }
+
+    /** Whether the graph is walked. */
+    public boolean walks() {
+        return method.equals(WALK) || blend != null && blend.uses(WALK);
+    }
 
     /**
      * The behaviours that keep an item away, checked against the task.
@@ -144,7 +212,7 @@ public record RecommendConfig(
         return seen;
     }
 
-    private static long[] ids(ConfigMap map, String key, ToLongFunction<Object> nodeId) {
+    static long[] ids(ConfigMap map, String key, ToLongFunction<Object> nodeId) {
         return map.parse(key, value -> {
             var list = value instanceof List<?> many ? many : List.of(value);
             var ids = new long[list.size()];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.recommend;
 
+import io.gnn4j.recommend.Candidates.Candidate;
 import io.gnn4j.recommend.ExactScan.Query;
 import io.gnn4j.recommend.TopK.Hits;
 import io.gnn4j.task.Behaviour;
@@ -13,6 +14,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.function.LongFunction;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
@@ -49,22 +51,29 @@ public final class Recommender {
     private final Map<String, Long> seen;
     private final List<Behaviour> via;
     private final Acceptance acceptance;
+    private final Deadline deadline;
+    private final LongFunction<float[]> itemVectors;
     private Map<Long, Integer> addedHere;
+    private Double mostUsers;
 
     /**
-     * @param vectors null unless the method is {@code vector}
+     * @param vectors null unless vectors are compared
+     * @param itemVectors vectors of items by id, null where there is none; asked only where diversity is wanted
      * @param popularity asked only when it is needed: making it costs
-     * @param clock now, in epoch milliseconds, for durations of {@code seen}
+     * @param clock now, in epoch milliseconds, for durations of {@code seen} and ages
+     * @param deadline from which re-ranking and blending are left out
      * @param guard throws when the call is ended
      * @throws io.gnn4j.config.InvalidConfiguration when the configuration does not fit the task
      */
     public Recommender(
-            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, Supplier<Popularity> popularity,
-            LongSupplier clock, Runnable guard) {
+            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, LongFunction<float[]> itemVectors,
+            Supplier<Popularity> popularity, LongSupplier clock, Deadline deadline, Runnable guard) {
         this.store = store;
         this.task = task;
         this.config = config;
         this.vectors = vectors;
+        this.itemVectors = itemVectors;
+        this.deadline = deadline;
         this.popularity = popularity;
         this.clock = clock;
         this.guard = guard;
@@ -126,9 +135,6 @@ public final class Recommender {
         }
         if (vectors != null) {
             score(answers);
-        } else if (config.method().equals(RecommendConfig.WALK)) {
-            var walk = new Walk(store, task, config.walk(), config.maxDegree(), popularity.get(), guard);
-            answers.forEach(answer -> answer.walk = walk);
         }
         return answers;
     }
@@ -147,10 +153,8 @@ public final class Recommender {
                 continue; // nothing is known of it: popularity answers
             }
             if (config.candidates() != null) {
-                var hits = VectorCandidates.among(
-                    vectors.table(), table, query, vectors.cosine(), config.candidates(), answer.excluded);
-                answer.first = new VectorCandidates(
-                    table, vectors.scan(), query, vectors.cosine(), answer.excluded, Integer.MAX_VALUE, hits);
+                answer.vector = source(table, query, answer.excluded, Integer.MAX_VALUE, VectorCandidates.among(
+                    vectors.table(), table, query, vectors.cosine(), config.candidates(), answer.excluded));
             } else {
                 scanned.add(new Query(query, asked, answer.excluded));
                 of.add(answer);
@@ -158,9 +162,12 @@ public final class Recommender {
         }
         var hits = scanned.isEmpty() ? List.<Hits>of() : vectors.scan().best(table, scanned, vectors.cosine());
         for (int i = 0; i < hits.size(); i++) {
-            of.get(i).first = new VectorCandidates(
-                table, vectors.scan(), scanned.get(i).vector(), vectors.cosine(), of.get(i).excluded, asked, hits.get(i));
+            of.get(i).vector = source(table, scanned.get(i).vector(), of.get(i).excluded, asked, hits.get(i));
         }
+    }
+
+    private VectorSource source(VectorTable.Snapshot table, float[] query, LongHashSet excluded, int asked, Hits hits) {
+        return new VectorSource(vectors.table(), table, vectors.scan(), query, vectors.cosine(), excluded, asked, hits);
     }
 
     /** A few more than k where some will be turned away: a second scan costs more than a longer list. */
@@ -168,6 +175,12 @@ public final class Recommender {
         var wanted = (long) config.topK();
         if (!config.filter().isEmpty() || !config.maxPer().isEmpty()) {
             wanted = wanted * 4 + 64;
+        }
+        if (!config.arrangement().isNone()) {
+            wanted = Math.max(wanted, config.arrangement().pool());
+        }
+        if (config.blend() != null) {
+            wanted = wanted * 4 + 512; // the lists are read until nothing behind can come before
         }
         return (int) Math.max(1, Math.min(wanted, size));
     }
@@ -186,10 +199,11 @@ public final class Recommender {
         final Long source;
         final Interactions history;
         final LongHashSet excluded = new LongHashSet();
-        Candidates first;
-        Walk walk;
+        VectorSource vector;
         private final boolean item;
         private final Acceptance.List taken = acceptance.list();
+        private Candidates list;
+        private Iterator<Candidate> arranged = Collections.emptyIterator();
         private boolean filling;
         private int rank;
 
@@ -213,25 +227,106 @@ public final class Recommender {
 
         /** The next row, or null when the list is complete. */
         Recommendation next() {
-            if (walk != null) { // when its turn comes, not for the whole chunk at once
-                first = walk.from(history, item ? source : null, excluded).among(config.candidates());
-                walk = null;
+            if (list == null) {
+                list = begin();
+                if (!config.arrangement().isNone()) {
+                    arranged = arrange().iterator();
+                }
             }
             while (rank < config.topK()) {
-                var candidate = first == null ? null : first.next();
+                if (arranged.hasNext()) {
+                    return row(arranged.next());
+                }
+                var candidate = list.next();
                 if (candidate == null) {
                     if (filling) {
                         return null;
                     }
                     filling = true;
-                    first = popular();
+                    list = popular(config.topK() - rank + 16);
                 } else if (taken.accept(candidate.id())) {
-                    excluded.add(candidate.id());
-                    return new Recommendation(
-                        source, candidate.id(), ++rank, candidate.score(), candidate.scores(), candidate.origin());
+                    return row(candidate);
                 }
             }
             return null;
+        }
+
+        private Recommendation row(Candidate candidate) {
+            excluded.add(candidate.id());
+            return new Recommendation(
+                source, candidate.id(), ++rank, candidate.score(), candidate.scores(), candidate.origin());
+        }
+
+        /** When its turn comes, not for the whole chunk at once: walks take their time. */
+        private Candidates begin() {
+            if (config.blend() != null) {
+                try {
+                    deadline.check();
+                    return blended();
+                } catch (Deadline.Over over) {
+                    return partial();
+                }
+            }
+            if (config.walks()) {
+                return walk(guard).among(config.candidates());
+            }
+            if (config.method().equals(RecommendConfig.POPULARITY)) {
+                filling = true;
+                return popular(Math.max(config.topK(), config.arrangement().isNone() ? 1 : config.arrangement().pool()) + 16);
+            }
+            return vector == null ? () -> null : vector.list();
+        }
+
+        private Candidates blended() {
+            var sources = new HashMap<String, RankedSource>();
+            if (vector != null) {
+                sources.put(RecommendConfig.VECTOR, vector);
+            }
+            if (config.walks()) {
+                sources.put(RecommendConfig.WALK, walk(() -> {
+                    guard.run();
+                    deadline.check();
+                }));
+            }
+            if (config.blend().uses(RecommendConfig.POPULARITY)) {
+                var table = popularity.get();
+                sources.put(RecommendConfig.POPULARITY, new PopularitySource(
+                    table, id -> store.hasLabel(id, task.recommend()) ? count(id) : null, () -> popular(config.topK() + 512),
+                    mostUsers(table)));
+            }
+            return new BlendedCandidates(config.blend(), sources, allowed(), store, clock);
+        }
+
+        private Walk.Reached walk(Runnable check) {
+            return new Walk(store, task, config.walk(), config.maxDegree(), popularity.get(), check)
+                .from(history, item ? source : null, excluded);
+        }
+
+        /** What a time budget never cuts: the scan of all vectors. Without vectors popularity fills the list. */
+        private Candidates partial() {
+            return () -> {
+                var next = vector == null ? null : vector.list().next();
+                return next == null ? null : new Candidate(next.id(), next.score(), next.scores(), "partial");
+            };
+        }
+
+        private long[] allowed() {
+            return config.candidates() == null ? null
+                : Arrays.stream(config.candidates()).filter(id -> !excluded.contains(id)).toArray();
+        }
+
+        private List<Candidate> arrange() {
+            var pool = new ArrayList<Candidate>();
+            while (pool.size() < config.arrangement().pool()) {
+                var next = list.next();
+                if (next == null) {
+                    break;
+                }
+                if (acceptance.passes(next.id())) {
+                    pool.add(next);
+                }
+            }
+            return config.arrangement().arrange(pool, source, config.topK(), itemVectors, taken::accept);
         }
 
         private Interactions history() {
@@ -250,10 +345,10 @@ public final class Recommender {
         }
 
         private Interactions interactions(long user) {
-            if (vectors != null) {
+            if (vectors != null && !config.walks()) {
                 return vectors.encoder().read(store, task, user, config.maxDegree());
             }
-            var time = config.method().equals(RecommendConfig.WALK) ? task.timeProperty() : null;
+            var time = config.walks() ? task.timeProperty() : null;
             return store.interactions(user, true, via, task.recommend(), time, config.maxDegree());
         }
 
@@ -283,7 +378,7 @@ public final class Recommender {
             }
         }
 
-        private Candidates popular() {
+        private Candidates popular(int asked) {
             var table = popularity.get();
             if (config.candidates() != null) {
                 var counts = new HashMap<Long, Integer>();
@@ -291,8 +386,16 @@ public final class Recommender {
                     table.contains(id) ? table.count(id) : count(id)));
                 return new PopularityCandidates(new Popularity(), counts, excluded, Math.max(1, counts.size()));
             }
-            return new PopularityCandidates(table, addedHere(table), excluded, config.topK() - rank + 16);
+            return new PopularityCandidates(table, addedHere(table), excluded, asked);
         }
+    }
+
+    private double mostUsers(Popularity table) {
+        if (mostUsers == null) {
+            var top = table.top(1, new LongHashSet(), Map.of());
+            mostUsers = top.size() == 0 ? 0 : top.scores()[0];
+        }
+        return mostUsers;
     }
 
     /** Items the caller made and has not committed: no cache knows them. */

@@ -17,7 +17,8 @@ import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
  *
  * <pre>score(u, j) = sum_i p(u, i)^alpha sum_v p(i, v)^alpha p(v, j)^alpha / d_j^beta</pre>
  *
- * p are transition probabilities over the reduced weights, d_j the distinct users of j as last committed (1 at least).
+ * p are transition probabilities over the reduced weights, d_j the distinct users of j as last committed (1 at least). Each
+ * step may have an exponent of its own, and {@code w / degree^alpha} may stand for {@code p^alpha}.
  *
  * <p>The second and the third step each read at most {@link Settings#limit()} relationships: the items of the source in
  * the order newest first, then smaller id, and the users reached in the order of their probability, then smaller id; a
@@ -30,11 +31,24 @@ public final class Walk {
     private static final int SUPPORTERS = 3;
 
     /**
-     * @param alpha exponent of the transition probabilities, above 0
+     * @param alpha exponents of the three steps, above 0
      * @param beta how much popular targets are held back, at least 0
+     * @param shares true: a step has the probability (w / sum of w)^alpha; false: w / (number of neighbours)^alpha
      * @param limit relationships read by one step
      */
-    public record Settings(double alpha, double beta, int limit) {}
+    public record Settings(List<Double> alpha, double beta, boolean shares, int limit) {
+        public Settings {
+            alpha = List.copyOf(alpha);
+        }
+
+        private double chance(int step, double weight, double total, int degree) {
+            var exponent = alpha.get(step);
+            if (!shares) {
+                return weight * Math.pow(degree, -exponent);
+            }
+            return exponent == 1 ? weight / total : Math.pow(weight / total, exponent);
+        }
+    }
 
     private final LiveStore store;
     private final Task task;
@@ -62,7 +76,7 @@ public final class Walk {
      * @param start where the walk starts: the items of the source
      * @param item the source itself when it is an item, whose rows then say who supports them; else null
      */
-    Candidates from(Interactions start, Long item, LongHashSet excluded) {
+    Reached from(Interactions start, Long item, LongHashSet excluded) {
         var users = users(start);
         var scores = new LongDoubleHashMap();
         var together = item == null ? null : new Together();
@@ -77,7 +91,8 @@ public final class Walk {
             left -= items.degree();
             var total = total(items);
             for (int j = 0; j < items.degree(); j++) {
-                scores.addToValue(items.ids()[j], users.scores()[i] * power(items.weights()[j] / total));
+                scores.addToValue(items.ids()[j],
+                    users.scores()[i] * settings.chance(2, items.weights()[j], total, items.degree()));
                 if (together != null) {
                     together.add(items.ids()[j], user);
                 }
@@ -95,7 +110,7 @@ public final class Walk {
     }
 
     /** The users that the second step comes to, likeliest first. */
-    Candidates usersMet(Interactions start, LongHashSet excluded) {
+    Reached usersMet(Interactions start, LongHashSet excluded) {
         var users = users(start);
         var scores = new LongDoubleHashMap();
         for (int i = 0; i < users.size(); i++) {
@@ -117,10 +132,10 @@ public final class Walk {
                 break;
             }
             left -= users.degree();
-            var chance = power(order.weights()[i] / total);
+            var chance = settings.chance(0, order.weights()[i], total, order.degree());
             var weight = total(users);
             for (int v = 0; v < users.degree(); v++) {
-                mass.addToValue(users.ids()[v], chance * power(users.weights()[v] / weight));
+                mass.addToValue(users.ids()[v], chance * settings.chance(1, users.weights()[v], weight, users.degree()));
             }
         }
         var best = new TopK(Math.max(1, mass.size()));
@@ -131,10 +146,6 @@ public final class Walk {
     /** An item that only this transaction knows. */
     private int uncommitted(long item) {
         return store.interactions(item, false, via, task.to(), null, Integer.MAX_VALUE).degree();
-    }
-
-    private double power(double probability) {
-        return settings.alpha() == 1 ? probability : Math.pow(probability, settings.alpha());
     }
 
     private static double total(Interactions interactions) {
@@ -157,8 +168,8 @@ public final class Walk {
         }
     }
 
-    /** Reached items, best first. */
-    private final class Reached implements Candidates {
+    /** Reached nodes, best first. */
+    final class Reached implements Candidates, RankedSource {
         private final LongDoubleHashMap scores;
         private final LongHashSet excluded;
         private final Together together;
@@ -193,6 +204,21 @@ public final class Walk {
             }
             var i = at++;
             return new Candidate(hits.ids()[i], hits.scores()[i], partial(hits.ids()[i], hits.scores()[i]), "walk");
+        }
+
+        @Override
+        public Candidates list() {
+            return this;
+        }
+
+        @Override
+        public double score(long id) {
+            return scores.getIfAbsent(id, Double.NaN);
+        }
+
+        @Override
+        public double best() {
+            return scores.isEmpty() ? 0 : scores.max();
         }
 
         private Map<String, Object> partial(long id, double score) {
