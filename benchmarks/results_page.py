@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.results_page
 
-Result files with the same ``table`` share one table, best first where they measure recall; the others get
-one each.
+Result files with the same ``table`` share one table, accuracy tables best first, with the mean of each model
+that was measured with several seeds; the others get one each.
 """
 
 import json
@@ -14,6 +14,12 @@ from typing import Any
 HERE = Path(__file__).parent
 PAGE = HERE / "RESULTS.md"
 FIGURES = HERE.parent / "gds_pipelines" / "models" / "measured.json"
+ERRORS = ("rmse", "mae")
+FIRST = (
+    *(f"{metric}@{k}" for metric in ("recall", "ndcg", "hit_rate") for k in (10, 20)),
+    *("auc", "accuracy", *ERRORS),
+)
+"""Metrics a table can be about: of the names in a row, the first that stands here orders it."""
 HEAD = """# Results
 
 Made by `python -m benchmarks.results_page` from the files under `benchmarks/*/results`; do not edit.
@@ -39,15 +45,16 @@ def page(results: Iterable[Mapping[str, Any]]) -> str:
 
 
 def measured(results: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Figures of models with their default hyper-parameters, by model: data, figure, value, seed."""
+    """Figures of models by name: data, protocol, figure, value, seed; the two main ones of each protocol."""
     found: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         if not str(result.get("table", "")).startswith("accuracy/"):
             continue
         for row in result["rows"]:
-            for figure in ("recall@20", "ndcg@20"):
+            for figure in [name for name in row if name in FIRST][:2]:
                 entry = {
                     "data": result["dataset"],
+                    "protocol": result.get("protocol", "all-ranking"),
                     "figure": figure,
                     "value": row[figure],
                     "seed": row["seed"],
@@ -58,8 +65,8 @@ def measured(results: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, A
 
 def _section(group: list[Mapping[str, Any]]) -> str:
     rows = [row for result in group for row in result["rows"]]
-    if all("recall@20" in row for row in rows):
-        rows.sort(key=lambda row: (-row["recall@20"], row["model"], row.get("seed", 0)))
+    if str(group[0].get("table", "")).startswith("accuracy/"):
+        rows = _best_first(rows)
     columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [f"\n## {group[0]['title']}\n", _line(columns), _line(["---"] * len(columns))]
     lines += [_line([_shown(row.get(column)) for column in columns]) for row in rows]
@@ -72,6 +79,30 @@ def _section(group: list[Mapping[str, Any]]) -> str:
     lines += ["```", ""]
     lines += [f"- {text}" for text in dict.fromkeys(_conditions(result) for result in group)]
     return "\n".join(lines) + "\n"
+
+
+def _best_first(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """By the first metric (errors: smallest first), a mean over seeds before the seeds it is of."""
+    metric = next(name for name in rows[0] if name in FIRST)
+    better = 1 if metric in ERRORS else -1
+    means: dict[str, float] = {}
+    made = []
+    for name in dict.fromkeys(row["model"] for row in rows):
+        own = sorted((row for row in rows if row["model"] == name), key=lambda row: row.get("seed", 0))
+        means[name] = sum(row[metric] for row in own) / len(own)
+        if len(own) > 1:
+            made.append({"model": name, "seed": f"mean of {len(own)}"} | _means(own))
+        made += own
+    return sorted(made, key=lambda row: (better * means[row["model"]], row["model"]))
+
+
+def _means(rows: list[Mapping[str, Any]]) -> dict[str, float]:
+    names = [name for name, value in rows[0].items() if isinstance(value, float)]
+    return {
+        name: round(sum(row[name] for row in rows) / len(rows), 5)
+        for name in names
+        if all(isinstance(row.get(name), float) for row in rows)
+    }
 
 
 def _compared(result: Mapping[str, Any]) -> str:

@@ -13,22 +13,38 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gds_pipelines import models, statistics
-from gds_pipelines.evaluation import PROTOCOL, Evaluation, evaluate
-from gds_pipelines.interactions import Interactions
+from gds_pipelines import models, slices, statistics, tuning
+from gds_pipelines.errors import InvalidInput
+from gds_pipelines.evaluation import Evaluation
 from gds_pipelines.models.base import Recommender
-from gds_pipelines.splits import Audit, audit
+from gds_pipelines.pair_evaluation import PairEvaluation
+from gds_pipelines.protocols import Parts, Protocol
+from gds_pipelines.splits import Audit
 from gds_pipelines.training import TrainingOptions
+from gds_pipelines.tuning import Tuned
 
-METRICS = ("recall", "ndcg", "precision", "hit_rate", "mrr", "map")
-MAIN = ("recall", "ndcg")
-"""The metrics that get intervals and tests."""
+RATING_BASELINES = ("mean-ratings",)
+"""Stand beside models that predict ratings, where the ranking baselines cannot."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How settings are chosen on a part of train, before the test part is read.
+
+    Args:
+        trials: at most so many a model.
+        seconds: at most so long a model that is measured, and a quarter of it a baseline.
+    """
+
+    trials: int = 12
+    seconds: float = 240.0
 
 
 @dataclass(frozen=True)
@@ -39,39 +55,63 @@ class Measured:
         model: fitted.
         evaluation: its lists and values.
         fit_seconds, fit_cpu_seconds: wall clock and process time of ``fit``.
+        tuned: how its settings were chosen; None where they were given.
+        choose_seconds: wall clock of choosing them.
     """
 
     model: Recommender
-    evaluation: Evaluation
+    evaluation: Evaluation | PairEvaluation
     fit_seconds: float
     fit_cpu_seconds: float
+    tuned: Tuned | None = None
+    choose_seconds: float = 0.0
 
 
 def measure(
-    model: Recommender,
-    train: Interactions,
-    test: Interactions,
+    name: str,
+    protocol: Protocol,
+    parts: Parts,
     *,
-    k: Sequence[int] = (20,),
+    settings: Mapping[str, Any] | None = None,
+    k: Sequence[int] | None = None,
+    seed: int = 0,
     options: TrainingOptions | None = None,
+    choice: Choice | None = None,
 ) -> Measured:
-    """Fit on ``train``, rank all items for the users of ``test``."""
+    """Choose what is not set on a part of train, fit on all of it, measure on the test part."""
+    tuned, choosing = None, time.perf_counter()
+    if choice is not None and tuning.spaces(name):
+        tuned = tuning.search(
+            name,
+            protocol,
+            parts,
+            fixed=settings,
+            trials=choice.trials,
+            seconds=choice.seconds,
+            seed=seed,
+            options=options,
+        )
+        settings = {**(settings or {}), **tuned.parameters}
+    choosing = time.perf_counter() - choosing
+    model = models.recommender(name)(settings, seed=seed)
     wall, cpu = time.perf_counter(), time.process_time()
-    model.fit(train, options=options)
+    model.fit(parts.fit, options=options)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return Measured(model, evaluate(model, test, k=k, names=METRICS), wall, cpu)
+    found = protocol.evaluate(model, parts, k=k, seed=seed)
+    return Measured(model, found, wall, cpu, tuned, choosing)
 
 
 def compare(
     names: Sequence[str],
-    train: Interactions,
-    test: Interactions,
+    protocol: Protocol,
+    parts: Parts,
     *,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
-    baselines: Sequence[str] = models.BASELINES,
-    k: Sequence[int] = (20,),
+    baselines: Sequence[str] | None = None,
+    k: Sequence[int] | None = None,
     seed: int = 0,
     options: TrainingOptions | None = None,
+    choice: Choice | None = None,
     despite_leak: bool = False,
     on_model: Callable[[str], None] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Measured]]:
@@ -79,8 +119,10 @@ def compare(
 
     Args:
         names: models, in the order of the table.
-        settings: hyper-parameters by model name.
-        baselines: stand beside, unless named already.
+        settings: hyper-parameters by model name; these are not searched.
+        baselines: stand beside, unless named already; None takes those that suit the protocol.
+        k: list lengths; None takes the protocol's.
+        choice: choose the other settings on a part of train; None takes the defaults.
         despite_leak: measure although the audit failed; the result says so.
         on_model: called with each model's name before it is fitted.
     Returns:
@@ -89,23 +131,41 @@ def compare(
         Leak: test pairs stand in train, unless ``despite_leak``.
         UnknownName, InvalidInput: before anything is fitted.
     """
-    found: Audit = audit(train, test)
+    found: Audit = parts.audit()
     if not despite_leak:
         found.check()
     settings = settings or {}
-    everything = [*names, *(name for name in baselines if name not in names)]
-    prepared = {name: models.recommender(name)(settings.get(name), seed=seed) for name in everything}
+    beside = baselines_of(protocol) if baselines is None else baselines
+    everything = [*names, *(name for name in beside if name not in names)]
+    for name in everything:  # all faults before the first hour of work
+        one = models.recommender(name)(settings.get(name), seed=seed)
+        if protocol.kind == "ratings" and "ratings" not in one.info.needs:
+            raise InvalidInput(f"Model '{name}'", ["it ranks and does not predict ratings; take mf-ratings"])
     measured: dict[str, Measured] = {}
-    for name, model in prepared.items():
+    for name in everything:
         if on_model is not None:
             on_model(name)
-        measured[name] = measure(model, train, test, k=k, options=options)
+        allowed = choice
+        if choice is not None and name not in names:
+            allowed = replace(choice, seconds=choice.seconds / 4)
+        measured[name] = measure(
+            name,
+            protocol,
+            parts,
+            settings=settings.get(name),
+            k=k,
+            seed=seed,
+            options=options,
+            choice=allowed,
+        )
+    lengths = tuple(k or protocol.k)
+    test = parts.test
     result = {
-        "protocol": PROTOCOL,
+        "protocol": protocol.to_mapping() | {"description": parts.description, "dropped": parts.dropped},
         "data": {
-            "users": train.n_users,
-            "items": train.n_items,
-            "train": len(train),
+            "users": test.n_users,
+            "items": test.n_items,
+            "train": len(parts.fit),
             "test": len(test),
             "testUsers": int((test.user_degrees > 0).sum()),
             "testUsersUnknownToTrain": found.unknown_users,
@@ -113,8 +173,8 @@ def compare(
         },
         "leak": {"clean": found.clean, "sharedPairs": found.shared, "despiteLeak": despite_leak},
         "seed": seed,
-        "models": [_row(name, one, k) for name, one in measured.items()],
-        "comparisons": _comparisons(names, baselines, measured, k),
+        "models": [row(name, one, protocol, parts, lengths) for name, one in measured.items()],
+        "comparisons": comparisons(names, beside, measured, protocol, lengths),
         "machine": machine(),
         "peakMemoryBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         * (1 if sys.platform == "darwin" else 1024),
@@ -122,50 +182,104 @@ def compare(
     return result, measured
 
 
-def _row(name: str, one: Measured, k: Sequence[int]) -> dict[str, Any]:
-    values = one.evaluation.values
-    intervals = {}
-    for metric in MAIN:
-        for cut in k:
-            found = statistics.interval(values[metric, cut])
-            intervals[f"{metric}@{cut}"] = [found.low, found.high]
-    report = one.model.training_report
-    row = {
+def baselines_of(protocol: Protocol) -> tuple[str, ...]:
+    """The baselines that stand beside every model of a protocol."""
+    return RATING_BASELINES if protocol.kind == "ratings" else models.BASELINES
+
+
+def row(name: str, one: Measured, protocol: Protocol, parts: Parts, k: Sequence[int]) -> dict[str, Any]:
+    """One model as results keep it."""
+    found, report = one.evaluation, one.model.training_report
+    made: dict[str, Any] = {
         "model": name,
-        "baseline": name in models.BASELINES,
+        "baseline": name in baselines_of(protocol),
         "parameters": one.model.parameters.to_mapping(),
-        "figures": one.evaluation.figures(),
-        "intervals95": intervals,
+        "figures": found.figures(),
+        "intervals95": intervals(found, protocol, k),
         "seconds": {
+            "choose": round(one.choose_seconds, 2),
             "fit": round(one.fit_seconds, 2),
             "fitCpu": round(one.fit_cpu_seconds, 2),
-            "rank": round(one.evaluation.seconds, 2),
+            "rank": round(found.seconds, 2),
         },
     }
+    if protocol.kind == "ranking":
+        made["beyond"] = slices.summary(found, parts.fit, parts.test, protocol.main[0], max(k))
+    if one.tuned is not None:
+        made["chosen"] = {
+            "parameters": one.tuned.parameters,
+            "trials": len(one.tuned.trials),
+            "value": one.tuned.value,
+            "by": one.tuned.objective,
+        }
     if report:
-        row["training"] = {key: report[key] for key in ("epochs", "steps", "device") if key in report}
-    return row
+        keys = ("epochs", "steps", "device", "history", "weight")
+        made["training"] = {key: report[key] for key in keys if key in report}
+    return made
 
 
-def _comparisons(
-    names: Sequence[str], baselines: Sequence[str], measured: Mapping[str, Measured], k: Sequence[int]
+def intervals(found: Evaluation | PairEvaluation, protocol: Protocol, k: Sequence[int]) -> dict[str, list]:
+    """95 % intervals of the main figures, by their names."""
+    if isinstance(found, PairEvaluation):
+        return {name: list(ends) for name, ends in found.intervals.items()}
+    made = {}
+    for metric in protocol.main:
+        for cut in k:
+            around = statistics.interval(found.values[metric, cut])
+            made[f"{metric}@{cut}"] = [around.low, around.high]
+    return made
+
+
+def comparisons(
+    names: Sequence[str],
+    baselines: Sequence[str],
+    measured: Mapping[str, Measured],
+    protocol: Protocol,
+    k: Sequence[int],
 ) -> list[dict[str, Any]]:
-    """Each named model against the baseline that is best by the metric; paired over users."""
+    """Each named model against the baseline that is best by the metric; paired over users (ratings: over
+    pairs, by squared error; clicks have no value a user and are not compared)."""
+    if protocol.kind == "ratings":
+        values = {
+            name: {"squared_error": one.evaluation.values["squared_error", 0]}
+            for name, one in measured.items()
+        }
+        return against(values, names, baselines, ("squared_error",), lower=True)
+    if protocol.kind == "clicks":
+        return []
+    cut = max(k)
+    values = {
+        name: {f"{metric}@{cut}": one.evaluation.values[metric, cut] for metric in protocol.main}
+        for name, one in measured.items()
+    }
+    return against(values, names, baselines, [f"{metric}@{cut}" for metric in protocol.main])
+
+
+def against(
+    values: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    names: Sequence[str],
+    baselines: Sequence[str],
+    figures: Sequence[str],
+    *,
+    lower: bool = False,
+) -> list[dict[str, Any]]:
+    """Paired differences from the best baseline of each figure.
+
+    Args:
+        values: by model and figure, one array over the same users.
+        lower: smaller values are better.
+    """
     rows = []
-    beside = [name for name in measured if name in baselines]
-    for metric in MAIN:
-        cut = max(k)
-        if not beside:
-            break
-        best = max(beside, key=lambda name: measured[name].evaluation.figure(metric, cut))
-        against = measured[best].evaluation.values[metric, cut]
+    beside = [name for name in values if name in baselines]
+    for figure in figures if beside else ():
+        best = max(beside, key=lambda name: (-1 if lower else 1) * np.nanmean(values[name][figure]))
         for name in names:
-            if name == best:
+            if name == best or name not in values:
                 continue
-            gap = statistics.difference(measured[name].evaluation.values[metric, cut], against)
+            gap = statistics.difference(values[name][figure], values[best][figure])
             rows.append(
                 {
-                    "metric": f"{metric}@{cut}",
+                    "metric": figure,
                     "model": name,
                     "baseline": best,
                     "difference": gap.mean,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
 from gds_pipelines import ingest, splits
@@ -9,6 +14,7 @@ from gds_pipelines.datasets import Dataset
 from gds_pipelines.errors import InvalidInput
 from gds_pipelines.ingest.plan import Plan
 from gds_pipelines.interactions import Interactions
+from gds_pipelines.protocols import Listed, Parts, Protocol
 from gds_pipelines.splits import Split
 from gds_pipelines.task import Task
 
@@ -36,7 +42,86 @@ def from_plan(plan: Plan, dataset: Dataset) -> dict[str, Interactions]:
     return {group: _events(plan, task, weights) for group, weights in groups.items()}
 
 
-def _events(plan: Plan, task: Task, weights: dict[str, float]) -> Interactions:
+def parts_of(dataset: Dataset, protocol: Protocol, *, seed: int = 0) -> Parts:
+    """The parts of a data set by a protocol; ``seed`` of random splits and drawn candidates.
+
+    Raises:
+        InvalidInput: the data set has no ratings, times or lists that the protocol needs.
+    """
+    own = protocol.datasets.get(dataset.name, {})
+    if protocol.interactions.get("weight") == "value" and "value" not in own:
+        known = ", ".join(name for name, entry in protocol.datasets.items() if "value" in entry)
+        raise InvalidInput(
+            f"Protocol '{protocol.name}'",
+            [f"it needs ratings, and '{dataset.name}' has none. Known: {known}"],
+        )
+    if protocol.split["method"] == "own":
+        split = split_of(dataset, interactions_of(dataset), seed=seed)
+        return Parts(
+            split.train,
+            split.validation,
+            split.test,
+            split.refit(),
+            split.description,
+            split.cutoff is not None,
+        )
+    prepared = dataset.prepare()
+    plan, task = ingest.plan_tables(prepared.files, prepared.mapping), Task.from_mapping(dataset.task)
+    whole = _events(
+        plan,
+        task,
+        own.get("via", task.weights),
+        value=own.get("value") if protocol.interactions.get("weight") == "value" else None,
+        first=protocol.interactions.get("time") == "first",
+    )
+    listed = None
+    if protocol.split["method"] == "listed":
+        listed = read_listed(_listed_file(dataset, protocol), whole)
+    return protocol.cut(whole, seed=seed, listed=listed)
+
+
+def read_listed(path: Path, whole: Interactions) -> Listed:
+    """Held-out items with their candidates: lines ``user positive negative …``, as many on each line."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8") as file:
+            rows = np.loadtxt(file, dtype=np.int64, ndmin=2)
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"File '{path.name}'", [f"cannot be read as numbers: {error}"]) from error
+    if rows.shape[1] < 3:
+        raise InvalidInput(
+            f"File '{path.name}'", [f"lines hold {rows.shape[1]} numbers, expected user positive negative …"]
+        )
+    order = np.argsort(whole.item_keys, kind="stable")
+    keys = whole.item_keys[order]
+    at = np.minimum(np.searchsorted(keys, rows[:, 2:]), len(keys) - 1)
+    # A candidate that nobody ever touched is in no model; it cannot win either.
+    negatives = np.where(keys[at] == rows[:, 2:], order[at], -1)
+    return Listed(whole.users(rows[:, 0]), whole.items(rows[:, 1]), negatives)
+
+
+def _listed_file(dataset: Dataset, protocol: Protocol) -> Path:
+    name = protocol.datasets.get(dataset.name, {}).get("listed")
+    place = dataset.find() if name else None
+    for path in (place / name, place / f"{name}.gz") if place else ():
+        if path.is_file():
+            return path
+    what = f"the file {name} is not beside the data set" if name else "the data set has no such list"
+    raise InvalidInput(
+        f"Protocol '{protocol.name}' on '{dataset.name}'",
+        [f"{what}; give a list of your own by --train F --test F --candidates F"],
+    )
+
+
+def _events(
+    plan: Plan, task: Task, weights: Mapping[str, float], *, value: str | None = None, first: bool = False
+) -> Interactions:
+    """Pairs of the behaviours in ``weights``.
+
+    Args:
+        value: a property to take as the weight of a pair, instead of the behaviour's.
+        first: keep the earliest time of a pair, not the latest.
+    """
     users, items, values, times = [], [], [], []
     for one in plan.relationships:
         if one.type not in weights or {one.source_label, one.target_label} != {task.to, task.recommend}:
@@ -45,16 +130,22 @@ def _events(plan: Plan, task: Task, weights: dict[str, float]) -> Interactions:
         ends = (one.source, one.target) if direction == "out" else (one.target, one.source)
         users.append(ends[0])
         items.append(ends[1])
-        values.append(np.full(len(one.source), weights[one.type], np.float32))
+        if value is None:
+            values.append(np.full(len(one.source), weights[one.type], np.float32))
+        else:
+            values.append(one.properties[value].to_numpy(zero_copy_only=False).astype(np.float32))
         if task.time_property is not None and task.time_property in one.properties:
-            times.append(one.properties[task.time_property].to_numpy(zero_copy_only=False).astype(np.int64))
+            moments = one.properties[task.time_property]
+            # Where some pairs have no time, none is used: an unknown time is no early one.
+            if not moments.null_count:
+                times.append(moments.to_numpy(zero_copy_only=False).astype(np.int64) * (-1 if first else 1))
     if not users:
         raise InvalidInput(
             "Interactions",
             [f"no relationship of {', '.join(weights)} between {task.to} and {task.recommend}"],
         )
     complete = len(times) == len(users)
-    return Interactions.from_indices(
+    made = Interactions.from_indices(
         np.concatenate(users),
         np.concatenate(items),
         np.concatenate(values),
@@ -62,6 +153,8 @@ def _events(plan: Plan, task: Task, weights: dict[str, float]) -> Interactions:
         user_keys=plan.nodes[task.to].keys.to_numpy(zero_copy_only=False),
         item_keys=plan.nodes[task.recommend].keys.to_numpy(zero_copy_only=False),
     )
+    # Of negated times the latest is the earliest.
+    return replace(made, times=-made.times) if first and made.times is not None else made
 
 
 def split_of(dataset: Dataset, found: dict[str, Interactions], *, seed: int = 0) -> Split:

@@ -8,7 +8,7 @@ A ``.gz`` of a text file is read as well.
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,14 @@ def read_parts(train: Path, test: Path) -> tuple[Interactions, Interactions]:
         for one in found
     ]
     return parts[0], parts[1]
+
+
+def read_whole(path: Path, *, first: bool = False) -> Interactions:
+    """One file as one matrix; ``first`` keeps a pair's earliest time in place of its latest."""
+    one = read_events(path)
+    times = None if one.times is None else one.times * (-1 if first else 1)
+    made = Interactions.from_events(one.users, one.items, 1.0 if one.weights is None else one.weights, times)
+    return replace(made, times=-made.times) if first and made.times is not None else made
 
 
 def read_events(path: Path) -> EventList:

@@ -104,12 +104,70 @@ def by_user_time(interactions: Interactions, test: float = 0.2, *, validation: f
     return _by_rank(interactions, order, test, validation, f"per user by time, last {test:g}")
 
 
-def random(interactions: Interactions, test: float = 0.2, *, validation: float = 0.0, seed: int = 0) -> Split:
-    """A random share of each user's pairs is test, another validation; at least one pair stays in train."""
+def by_time_share(interactions: Interactions, test: float = 0.2, *, validation: float = 0.0) -> Split:
+    """The newest share of all pairs is test, the share before it validation; pairs of one moment stay
+    together, in the later part."""
+    times = _times(interactions)
+    _check_shares("Split by time", test, validation)
+    ranked, count = np.sort(times), len(times)
+    test_from = ranked[min(count - 1, int(np.floor(count * (1 - test) + 0.5)))]
+    start = min(count - 1, int(np.floor(count * (1 - test - validation) + 0.5)))
+    validation_from = min(ranked[start], test_from) if validation else test_from
+    if ranked[0] >= validation_from:
+        raise InvalidInput("Split by time", ["nothing is left to train on: all pairs are of one moment"])
+    return Split(
+        interactions.keep(times < validation_from),
+        interactions.keep((times >= validation_from) & (times < test_from)),
+        interactions.keep(times >= test_from),
+        f"by time, newest {test:g} of all pairs",
+        int(test_from),
+    )
+
+
+def random(
+    interactions: Interactions,
+    test: float = 0.2,
+    *,
+    validation: float = 0.0,
+    seed: int = 0,
+    rounding: str = "nearest",
+    over: str = "users",
+) -> Split:
+    """A random share of each user's pairs is test, another validation; at least one pair stays in train.
+
+    Args:
+        rounding: of a user's counts: 'nearest', or 'down' but at least one (as RecBole has it).
+        over: 'users', or 'pairs' for shares of all pairs whoever they are of.
+    """
     _check_shares("Random split", test, validation)
     draw = np.random.default_rng(seed).random(len(interactions))
+    if over == "pairs":
+        rank = np.empty(len(draw), np.int64)
+        rank[np.argsort(draw, kind="stable")] = np.arange(len(draw))
+        held, checked = (int(len(draw) * share + 0.5) for share in (test, validation))
+        return Split(
+            interactions.keep(rank >= held + checked),
+            interactions.keep((rank >= held) & (rank < held + checked)),
+            interactions.keep(rank < held),
+            f"random {test:g} of all pairs, seed {seed}",
+        )
     order = np.lexsort((draw, interactions.user_index))
-    return _by_rank(interactions, order, test, validation, f"random {test:g} of each user, seed {seed}")
+    words = f"random {test:g} of each user, seed {seed}"
+    return _by_rank(interactions, order, test, validation, words, down=rounding == "down")
+
+
+def leave_one(interactions: Interactions, *, seed: int = 0) -> Split:
+    """One pair of each user who has several is test, drawn at random; nothing is validation."""
+    draw = np.random.default_rng(seed).random(len(interactions))
+    order = np.lexsort((draw, interactions.user_index))
+    held = np.zeros(len(interactions), bool)
+    held[order[interactions.matrix.indptr[:-1][interactions.user_degrees > 1]]] = True
+    return Split(
+        interactions.keep(~held),
+        interactions.keep(np.zeros(len(held), bool)),
+        interactions.keep(held),
+        f"one pair of each user, seed {seed}",
+    )
 
 
 def holdout(train: Interactions, *, seed: int = 0, share: float = 0.2, users: float = 0.5) -> Split:
@@ -271,13 +329,23 @@ def _check_shares(what: str, test: float, validation: float) -> None:
 
 
 def _by_rank(
-    interactions: Interactions, order: NDArray, test: float, validation: float, description: str
+    interactions: Interactions,
+    order: NDArray,
+    test: float,
+    validation: float,
+    description: str,
+    *,
+    down: bool = False,
 ) -> Split:
     degrees = interactions.user_degrees
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order)) - np.repeat(interactions.matrix.indptr[:-1], degrees)
-    held = np.floor(degrees * test + 0.5).astype(np.int64)
-    checked = np.floor(degrees * validation + 0.5).astype(np.int64)
+    half, least = (0.0, 1) if down else (0.5, 0)
+    held = np.floor(degrees * test + half).astype(np.int64)
+    checked = np.floor(degrees * validation + half).astype(np.int64)
+    held, checked = (
+        np.maximum(part, least if share else 0) for part, share in ((held, test), (checked, validation))
+    )
     held = np.minimum(held, np.maximum(degrees - 1, 0))
     checked = np.minimum(checked, np.maximum(degrees - 1 - held, 0))
     test_from = (degrees - held)[interactions.user_index]

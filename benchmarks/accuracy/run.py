@@ -1,12 +1,12 @@
-"""Accuracy by full ranking: one result file a model, data set and seed; no database.
+"""Accuracy by a protocol: one result file a model, data set and seed; no database.
 
     .venv/bin/python -m benchmarks.accuracy.run gowalla fism --seed 1
     .venv/bin/python -m benchmarks.accuracy.run gowalla fism --seed 1 --set dimension=128 --label fism-128
+    .venv/bin/python -m benchmarks.accuracy.run lastfm fism --protocol recbole-8-1-1 --choose 12 --seed 1
 
-The data set is split as the catalogue says (gowalla: the published train and test lists). Values of single
-users
-are kept below ``build/accuracy`` (never committed), so that models measured on different days are compared
-over the same users: run the baselines first.
+``--choose N`` tries N settings on a part of train first (see ``gds_pipelines.tuning``); the file says which
+won. Lists and values of single users are kept below ``build/accuracy`` (never committed), so that models
+measured on different days are compared over the same users: run the baselines first.
 """
 
 import argparse
@@ -15,14 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import result_file
-from gds_pipelines import benchmarking, datasets, models, statistics
-from gds_pipelines.dataset_interactions import interactions_of, split_of
+from gds_pipelines import benchmarking, datasets, models, protocols
+from gds_pipelines.dataset_interactions import parts_of
 from gds_pipelines.models.parameters import parse_settings
-from gds_pipelines.splits import audit
 from gds_pipelines.training import TrainingOptions
 
-K = 20
-SHOWN = ("recall", "ndcg", "hit_rate", "mrr", "map", "coverage", "novelty")
 RESULTS = Path(__file__).parent / "results"
 VALUES = Path("build/accuracy")
 
@@ -31,90 +28,128 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("dataset", choices=datasets.names())
     arguments.add_argument("models", help="with commas between")
+    arguments.add_argument("--protocol", default="all-ranking", help=", ".join(protocols.names()))
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--choose", type=int, metavar="TRIALS", help="settings tried on a part of train")
     arguments.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments.add_argument("--label", help="name in tables, where the hyper-parameters are not the defaults")
     arguments.add_argument("--threads", type=int)
     given = arguments.parse_args()
-    dataset = datasets.get(given.dataset)
-    parts = split_of(dataset, interactions_of(dataset), seed=given.seed)
-    train, test = parts.refit(), parts.test
-    audit(train, test).check()
+    protocol = protocols.get(given.protocol)
+    parts = parts_of(datasets.get(given.dataset), protocol, seed=given.seed)
+    parts.audit().check()
     settings = parse_settings(given.set)
+    words = "" if given.protocol == "all-ranking" else f" --protocol {given.protocol}"
+    words += f" --seed {given.seed}"
+    words += f" --choose {given.choose}" if given.choose else ""
+    words += "".join(f" --set {one}" for one in given.set) + (
+        f" --label {given.label}" if given.label else ""
+    )
     for name in given.models.split(","):
         label = given.label or name
-        model = models.recommender(name)(settings, seed=given.seed)
+        # Whoever asks for a number of trials waits for them; an hour is far beyond what any needs.
+        choice = benchmarking.Choice(given.choose, 3600.0) if given.choose else None
         done = benchmarking.measure(
-            model, train, test, k=(K,), options=TrainingOptions(threads=given.threads)
+            name,
+            protocol,
+            parts,
+            settings=settings,
+            seed=given.seed,
+            options=TrainingOptions(threads=given.threads),
+            choice=choice,
         )
-        place = VALUES / f"{given.dataset}-seed{given.seed}"
-        place.mkdir(parents=True, exist_ok=True)
-        values = {metric: done.evaluation.values[metric, K] for metric in benchmarking.MAIN}
-        np.savez(place / f"{label}.npz", users=done.evaluation.users, **values)
-        sets = "".join(f" --set {one}" for one in given.set) + (f" --label {label}" if given.label else "")
-        write(given.dataset, label, done, parts.description, place, given.seed, sets)
+        place = VALUES / f"{subject(given.dataset, protocol)}-seed{given.seed}"
+        keep(place, label, done, protocol)
+        command = f".venv/bin/python -m benchmarks.accuracy.run {given.dataset} {name}{words}"
+        write(given.dataset, protocol, label, done, parts, place, given.seed, command)
+
+
+def subject(dataset: str, protocol: protocols.Protocol) -> str:
+    """Name of a table and of its files."""
+    return dataset if protocol.name == "all-ranking" else f"{dataset}-{protocol.name}"
+
+
+def keep(place: Path, label: str, done: benchmarking.Measured, protocol: protocols.Protocol) -> None:
+    """Values of single users, for paired tests with what is measured another day."""
+    found = done.evaluation
+    place.mkdir(parents=True, exist_ok=True)
+    values = {metric if cut == 0 else f"{metric}@{cut}": one for (metric, cut), one in found.values.items()}
+    arrays = {"users": found.users, "items": found.items.astype(np.int32)}
+    np.savez(place / f"{label}.npz", **arrays, **values)
 
 
 def write(
-    dataset: str, label: str, done: benchmarking.Measured, split: str, place: Path, seed: int, sets: str
+    dataset: str,
+    protocol: protocols.Protocol,
+    label: str,
+    done: benchmarking.Measured,
+    parts: protocols.Parts,
+    place: Path,
+    seed: int,
+    command: str,
 ) -> None:
-    found, model = done.evaluation, done.model
-    row: dict[str, object] = {"model": label}
-    figures = found.figures()
-    for metric in SHOWN:
-        row[f"{metric}@{K}"] = round(figures[f"{metric}@{K}"], 5)
-        if metric in benchmarking.MAIN:
-            around = statistics.interval(found.values[metric, K])
-            row[f"{metric} 95 %"] = f"{around.low:.4f}–{around.high:.4f}"
-    row |= {
-        "seed": seed,
-        "fit s": round(done.fit_seconds, 1),
-        "fit CPU s": round(done.fit_cpu_seconds, 1),
-        "rank s": round(found.seconds, 1),
-    }
+    """One result file."""
+    full = benchmarking.row(label, done, protocol, parts, protocol.k)
     machine = benchmarking.machine()
+    title = f"{dataset}: {protocol.title.lower()}"
     result_file.write(
-        RESULTS / f"{dataset}-{label}-seed{seed}.json",
-        title=f"{dataset}: {split}, all items ranked, training items left out, k = {K}",
-        command=f".venv/bin/python -m benchmarks.accuracy.run {dataset} {model.info.name} --seed "
-        f"{seed}{sets}",
-        rows=[row],
+        RESULTS / f"{subject(dataset, protocol)}-{label}-seed{seed}.json",
+        title=title,
+        command=command,
+        rows=[shown(full, protocol, seed)],
         note=f"load average while it ran: {machine['loadAverage'][0]}; threads: "
         f"{machine['threads']['torch']}",
-        table=f"accuracy/{dataset}",
+        table=f"accuracy/{subject(dataset, protocol)}",
         dataset=dataset,
-        baseline=model.info.name in models.BASELINES,
-        parameters=model.parameters.to_mapping(),
-        testUsers=len(found.users),
-        comparisons=benchmarking.finite(against(values_of(place), label)),
+        protocol=protocol.name,
+        split=parts.description,
+        baseline=done.model.info.name in benchmarking.baselines_of(protocol),
+        testUsers=int((parts.test.user_degrees > 0).sum()),
+        comparisons=benchmarking.finite(against(place, label, protocol)),
         machineDetails=machine,
+        **benchmarking.finite({key: full[key] for key in ("parameters", "beyond", "chosen") if key in full}),
+        history=benchmarking.finite(full.get("training", {}).get("history", [])),
     )
 
 
-def values_of(place: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Values by user of everything measured on this split so far."""
-    return {path.stem: dict(np.load(path)) for path in sorted(place.glob("*.npz"))}
+def shown(full: dict, protocol: protocols.Protocol, seed: int) -> dict[str, object]:
+    """The columns of RESULTS.md."""
+    row: dict[str, object] = {"model": full["model"]}
+    cuts = [f"@{cut}" for cut in protocol.k] or [""]
+    for metric in protocol.metrics:
+        for cut in cuts:
+            row[metric + cut] = round(full["figures"][metric + cut], 5)
+            ends = full["intervals95"].get(metric + cut)
+            if ends and metric in protocol.main:
+                row[f"{metric}{cut} 95 %"] = f"{ends[0]:.4f}–{ends[1]:.4f}"
+    if protocol.kind == "ranking":
+        last = max(protocol.k)
+        row |= {
+            f"coverage@{last}": round(full["figures"][f"coverage@{last}"], 5),
+            f"novelty@{last}": round(full["figures"][f"novelty@{last}"], 5),
+            f"diversity@{last}": round(full["beyond"][f"diversity@{last}"], 5),
+        }
+    seconds = full["seconds"]
+    return row | {
+        "seed": seed,
+        "fit s": round(seconds["fit"], 1),
+        "fit CPU s": round(seconds["fitCpu"], 1),
+        "rank s": round(seconds["rank"], 1),
+    }
 
 
-def against(values: dict[str, dict[str, np.ndarray]], label: str) -> list[dict[str, object]]:
-    """The model against the best baseline of each metric, paired over users."""
-    rows = []
-    for metric in benchmarking.MAIN:
-        beside = {name: values[name][metric] for name in models.BASELINES if name in values and name != label}
-        if not beside:
-            continue
-        best = max(beside, key=lambda name, beside=beside: np.nanmean(beside[name]))
-        gap = statistics.difference(values[label][metric], beside[best])
-        rows.append(
-            {
-                "metric": f"{metric}@{K}",
-                "baseline": best,
-                "difference": gap.mean,
-                "interval95": [gap.low, gap.high],
-                "p": gap.p,
-            }
-        )
-    return rows
+def against(place: Path, label: str, protocol: protocols.Protocol) -> list[dict[str, object]]:
+    """The model against the best baseline of each metric measured on this split so far, paired over users."""
+    if protocol.kind == "clicks":
+        return []
+    values = {path.stem: dict(np.load(path)) for path in sorted(place.glob("*.npz"))}
+    beside = benchmarking.baselines_of(protocol)
+    if label in models.BASELINES or label in beside:
+        return []
+    if protocol.kind == "ratings":
+        return benchmarking.against(values, [label], beside, ["squared_error"], lower=True)
+    figures = [f"{metric}@{max(protocol.k)}" for metric in protocol.main]
+    return benchmarking.against(values, [label], beside, figures)
 
 
 if __name__ == "__main__":

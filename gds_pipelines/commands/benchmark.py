@@ -12,6 +12,7 @@ from gds_pipelines.console import err, fail_in_words, out, print_json
 if TYPE_CHECKING:
     from gds_pipelines.benchmarking import Measured
     from gds_pipelines.interactions import Interactions
+    from gds_pipelines.protocols import Parts, Protocol
 
 app = typer.Typer(no_args_is_help=True, help="Measure models: accuracy by full ranking, on any files.")
 
@@ -32,7 +33,25 @@ def accuracy_command(
         list[str] | None,
         typer.Option("--set", help="key=value, or model.key=value for one of several models."),
     ] = None,
-    k: Annotated[str, typer.Option(help="List lengths, with commas between.")] = "20",
+    protocol: Annotated[
+        str, typer.Option(help="One of `gnn4j benchmark protocols`, or a .toml file of the same shape.")
+    ] = "all-ranking",
+    candidates: Annotated[
+        Path | None,
+        typer.Option(help="Lines 'user positive negative …', for protocols that rank listed items."),
+    ] = None,
+    k: Annotated[
+        str | None,
+        typer.Option(help="List lengths, with commas between.", show_default="the protocol's"),
+    ] = None,
+    choose: Annotated[
+        bool,
+        typer.Option(help="Choose settings that are not given on a part of train; else take the defaults."),
+    ] = True,
+    trials: Annotated[int, typer.Option(min=1, help="Settings tried a model, at most.")] = 12,
+    minutes: Annotated[
+        float, typer.Option(min=0.01, help="Choosing may take so long a model, a quarter a baseline.")
+    ] = 4.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all by default.")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -49,54 +68,128 @@ def accuracy_command(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Train each model on the train part and rank all items for every test user, training items left out.
+    """Choose each model's settings on a part of train, fit it, measure it by a protocol beside the baselines.
 
-    Needs no database. Test pairs are read once, at the end.
+    Needs no database. The test part is read once, at the end; it chooses nothing.
 
     Example:  gnn4j benchmark accuracy lightgcn --train train.txt --test test.txt --json
+    Example:  gnn4j benchmark accuracy fism,auto --dataset lastfm --protocol recbole-8-1-1
     """
     with fail_in_words(json):
-        from gds_pipelines import benchmarking, models
+        from gds_pipelines import benchmarking, models, protocols
         from gds_pipelines.errors import InvalidInput
         from gds_pipelines.training import TrainingOptions
 
         names = [name.strip() for name in model.split(",") if name.strip()]
-        lengths = _lengths(k)
+        chosen = protocols.get(protocol)
+        lengths = None if k is None else _lengths(k)
         if not names or len(set(names)) < len(names):
             raise InvalidInput("Models", [f"'{model}' names none, or one twice"])
         for name in names:
             models.recommender(name)
-        if (dataset is None) == (train is None and test is None) or (train is None) != (test is None):
-            raise InvalidInput("Data", ["give --train F and --test F together, or --dataset NAME"])
+        faults = _data_faults(chosen, dataset, train, test, candidates)
+        if lengths is not None and chosen.kind != "ranking":
+            faults.append(f"--k has no meaning for {chosen.kind}, which make no lists")
+        if recommendations is not None and chosen.kind != "ranking":
+            faults.append(f"--recommendations has no meaning for {chosen.kind}, which make no lists")
         if recommendations is not None and not recommendations.parent.is_dir():
-            raise InvalidInput("--recommendations", [f"there is no directory '{recommendations.parent}'"])
+            faults.append(f"--recommendations: there is no directory '{recommendations.parent}'")
+        if faults:
+            raise InvalidInput("Request", faults)
         if dataset is not None:
-            parts, data = _dataset_parts(dataset, seed)
-        else:
-            from gds_pipelines.interaction_files import read_parts
+            from gds_pipelines import datasets
+            from gds_pipelines.dataset_interactions import parts_of
 
-            parts, data = read_parts(train, test), {"train": _file(train), "test": _file(test)}
+            parts = parts_of(datasets.get(dataset), chosen, seed=seed)
+            data = {"dataset": dataset, "split": parts.description}
+        else:
+            parts, data = _file_parts(chosen, train, test, candidates, seed)
         options = TrainingOptions(
             threads=threads, accelerator=accelerator, progress=not json and err.is_terminal
         )
         result, measured = benchmarking.compare(
             names,
-            *parts,
+            chosen,
+            parts,
             settings=_settings(set_ or [], names),
-            baselines=models.BASELINES if baselines else (),
+            baselines=None if baselines else (),
             k=lengths,
             seed=seed,
             options=options,
+            choice=benchmarking.Choice(trials, minutes * 60) if choose else None,
             despite_leak=despite_leak,
             on_model=lambda name: err.print(f"{name} …"),
         )
         if recommendations is not None:
-            _write_lists(recommendations, parts[0], measured[names[0]])
+            _write_lists(recommendations, parts.train, measured[names[0]])
         result = benchmarking.finite({"source": data, "command": _command()} | result)
         if json:
             print_json(result)
             return
-        _show(result, lengths)
+        _show(result, chosen, lengths or list(chosen.k))
+
+
+@app.command("protocols")
+def protocols_command(
+    json: Annotated[bool, typer.Option("--json", help="One object a protocol, for machines.")] = False,
+) -> None:
+    """List the protocols: what is split how, ranked among what, and measured by what.
+
+    Example:  gnn4j benchmark protocols --json
+    """
+    with fail_in_words(json):
+        from rich.table import Table
+
+        from gds_pipelines import protocols
+
+        known = [protocols.get(name) for name in protocols.names()]
+        if json:
+            print_json([one.to_mapping() for one in known])
+            return
+        table = Table(box=None, pad_edge=False)
+        for column in ("protocol", "what it is", "measures"):
+            table.add_column(column, overflow="fold")
+        for one in known:
+            cut = f" at {', '.join(map(str, one.k))}" if one.k else ""
+            table.add_row(f"[bold]{one.name}[/]", one.title, f"{', '.join(one.metrics)}{cut}")
+        out.print(table)
+
+
+def _data_faults(
+    protocol: "Protocol", dataset: str | None, train: Path | None, test: Path | None, listed: Path | None
+) -> list[str]:
+    """What is wrong with where the data comes from; empty when nothing is."""
+    method = protocol.split["method"]
+    if dataset is not None:
+        return ["give --dataset, or files, not both"] if train or test or listed else []
+    faults = []
+    if train is None or (method == "own" and test is None):
+        faults.append("give --train F and --test F together, or --dataset NAME")
+    elif method == "listed" and (listed is None or test is not None):
+        faults.append(
+            "this protocol holds out what is listed: give --train F (everything) and --candidates F"
+        )
+    if listed is not None and method != "listed":
+        faults.append(f"--candidates has no meaning for the protocol '{protocol.name}'")
+    return faults
+
+
+def _file_parts(
+    protocol: "Protocol", train: Path, test: Path | None, listed: Path | None, seed: int
+) -> tuple["Parts", dict[str, Any]]:
+    """Parts from files: both given, or one that the protocol splits."""
+    from gds_pipelines.dataset_interactions import read_listed
+    from gds_pipelines.interaction_files import read_parts, read_whole
+
+    data = {"train": _file(train)}
+    if test is not None:
+        whole, held = read_parts(train, test)
+        return protocol.cut(whole, seed=seed, test=held), data | {"test": _file(test)}
+    whole = read_whole(train, first=protocol.interactions.get("time") == "first")
+    lists = None if listed is None else read_listed(listed, whole)
+    if listed is not None:
+        data["candidates"] = _file(listed)
+    return protocol.cut(whole, seed=seed, listed=lists), data
 
 
 def _lengths(text: str) -> list[int]:
@@ -129,15 +222,6 @@ def _settings(given: list[str], names: list[str]) -> dict[str, dict[str, str]]:
             raise UnknownName("model in --set", name, names)
         found.setdefault(name, {})[rest] = value
     return found
-
-
-def _dataset_parts(name: str, seed: int) -> tuple[tuple["Interactions", "Interactions"], dict[str, Any]]:
-    from gds_pipelines import datasets
-    from gds_pipelines.dataset_interactions import interactions_of, split_of
-
-    dataset = datasets.get(name)
-    parts = split_of(dataset, interactions_of(dataset), seed=seed)
-    return (parts.refit(), parts.test), {"dataset": name, "split": parts.description}
 
 
 def _file(path: Path) -> dict[str, str]:
@@ -176,35 +260,32 @@ def _write_lists(path: Path, train: "Interactions", one: "Measured") -> None:
     pyarrow.parquet.write_table(table, path)
 
 
-def _show(result: dict[str, Any], lengths: list[int]) -> None:
+def _show(result: dict[str, Any], protocol: "Protocol", lengths: list[int]) -> None:
     from rich.table import Table
 
-    data = result["data"]
-    out.print(
-        f"{data['users']:,} users, {data['items']:,} items, {data['train']:,} train and {data['test']:,} "
-        f"test pairs; "
-        "all items ranked, training items left out"
-    )
-    cut = max(lengths)
-    # Short heads, so that the table fits into a terminal of 80 columns.
-    heads = {
-        "recall": "recall",
-        "ndcg": "ndcg",
-        "hit_rate": "hits",
-        "mrr": "mrr",
-        "map": "map",
-        "coverage": "cover",
-    }
-    columns = [f"{metric}@{cut}" for metric in heads]
-    table = Table(box=None, pad_edge=False, title=f"k = {cut}", title_justify="left")
+    heads = {"ndcg": "nDCG", "hit_rate": "hits", "coverage": "cover", "precision": "prec"}
+    shown = list(protocol.metrics)
+    cut = f"@{lengths[-1]}" if lengths else ""
+    if protocol.kind == "ranking":
+        shown = [*shown[:5], "coverage"]
+    title = f"{protocol.title}{f'; k = {lengths[-1]}' if lengths else ''}"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     table.add_column("model", no_wrap=True)
-    for column in (*heads.values(), "fit s", "rank s"):
+    for column in (*(heads.get(metric, metric) for metric in shown), "fit s", "rank s"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in result["models"]:
-        figures = [row["figures"][column] for column in columns]
-        shown = ["–" if value is None else f"{value:.4f}" for value in figures]
-        table.add_row(row["model"], *shown, f"{row['seconds']['fit']:.1f}", f"{row['seconds']['rank']:.1f}")
+        figures = [row["figures"][f"{metric}{cut}"] for metric in shown]
+        texts = ["–" if value is None else f"{value:.4f}" for value in figures]
+        table.add_row(row["model"], *texts, f"{row['seconds']['fit']:.1f}", f"{row['seconds']['rank']:.1f}")
     out.print(table)
+    for row in result["models"]:
+        if row.get("chosen"):
+            found = ", ".join(
+                f"{name} {_short(value)}" for name, value in row["chosen"]["parameters"].items()
+            )
+            out.print(
+                f"{row['model']}: {found} (best of {row['chosen']['trials']} trials on a part of train)"
+            )
     for row in result["comparisons"]:
         low, high = row["interval95"]
         out.print(
@@ -213,3 +294,7 @@ def _show(result: dict[str, Any], lengths: list[int]) -> None:
         )
     if result["leak"]["despiteLeak"] and not result["leak"]["clean"]:
         out.print(f"[bold red]Leak:[/] {result['leak']['sharedPairs']} test pairs also stand in train.")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -27,7 +27,7 @@ from gds_pipelines.models.kernels import exact_dot
 from gds_pipelines.models.parameters import Parameters, describe, read_parameters
 from gds_pipelines.models.payload import ItemWeights, Payload, RankedLists, VectorPairs
 from gds_pipelines.ranking import RESCORED, reorder, top_k
-from gds_pipelines.training import TrainingOptions
+from gds_pipelines.training import Learner, TrainingOptions, train
 
 BLOCK_BYTES = 96 * 2**20
 """Memory one block of scores may take."""
@@ -92,6 +92,10 @@ class Recommender(ABC):
     """How many of a user's newest items are read; None = all (models the database does not compute live)."""
     supported_only: ClassVar[bool] = False
     """True where a score of 0 means "no evidence": such items follow the others, by popularity."""
+    first_tries: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    """Settings a search tries first; ``{}`` are the defaults."""
+    search_with: ClassVar[Mapping[str, Any]] = {}
+    """Cheaper settings that hold while others are searched, where the best ones do not depend on them."""
 
     def __init__(self, parameters: Mapping[str, Any] | Parameters | None = None, *, seed: int = 0) -> None:
         what = f"Hyper-parameters of '{self.info.name}'"
@@ -438,14 +442,26 @@ class ItemWeightRecommender(Recommender):
 class UserVectorRecommender(Recommender):
     """A model with a vector for every user and item: ``vectors/1``; score = dot product.
 
-    A subclass sets ``_users`` [U, D] and ``_items`` [I, D] float32 in ``_fit``. A visitor gets the mean of
-    the item vectors of the history, unless ``_fold_in`` knows better.
+    A subclass that learns by steps gives ``_learner``, whose ``vectors()`` are the two tables; any other sets
+    ``_users`` [U, D] and ``_items`` [I, D] float32 in a ``_fit`` of its own. A visitor gets the mean of the
+    item vectors of the history, unless ``_fold_in`` knows better.
     """
 
     history_limit: ClassVar[int | None] = None
     cold: ClassVar[str] = "mean"
     _users: NDArray[np.float32]
     _items: NDArray[np.float32]
+
+    def _learner(self, interactions: Interactions, validation: Interactions | None) -> Learner:
+        """What the training loop runs; its ``vectors()`` gives users [U, D] and items [I, D]."""
+        raise TypeError(f"'{self.info.name}' gives neither `_learner` nor a `_fit` of its own")
+
+    def _fit(
+        self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
+    ) -> None:
+        learner = self._learner(interactions, validation)
+        self.training_report = train(learner, options).to_mapping()
+        self._users, self._items = learner.vectors()
 
     def user_vectors(self) -> NDArray[np.float32]:
         """[U, D]."""

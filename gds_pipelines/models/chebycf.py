@@ -34,8 +34,8 @@ class ChebyCFParameters(Parameters):
     order: int = param(8, "degree K of the polynomial", low=1, high=64)
     flatness: float = param(1.5, "phi, shape of the plateau", above=0.0)
     factors: int = param(512, "singular vectors of the ideal filter", low=1, high=4096)
-    alpha: float = param(0.2, "weight of the ideal filter", low=0.0)
-    beta: float = param(0.4, "exponent of the item degrees", low=0.0, high=2.0)
+    alpha: float = param(0.2, "weight of the ideal filter", low=0.0, search=(0.0, 0.6))
+    beta: float = param(0.4, "exponent of the item degrees", low=0.0, high=2.0, search=(0.0, 0.6))
 
 
 class ChebyCF(FilterRecommender):

@@ -28,7 +28,7 @@ from gds_pipelines.training import TrainingOptions, use_threads
 
 @dataclass(frozen=True)
 class EASEParameters(Parameters):
-    regularization: float = param(300.0, "ridge on the weights", above=0.0)
+    regularization: float = param(300.0, "ridge on the weights", above=0.0, search=(20.0, 3000.0, "log"))
     dense_items: int = param(8_000, "up to so many items one dense inverse is taken", low=0, high=50_000)
     local: int = param(200, "items of a local system, above dense_items", low=1, high=2_000)
     neighbours: int = param(500, "weights kept an item, by magnitude", low=1, high=50_000)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numba as nb
 import numpy as np
@@ -33,7 +34,7 @@ from numpy.typing import NDArray
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.losses import FullSoftmax, fast_type
 from gds_pipelines.models.base import ModelInfo, PropagationRecommender
-from gds_pipelines.models.batches import UserBatches, validation_figures
+from gds_pipelines.models.batches import UserBatches, users_of_a_step, validation_figures
 from gds_pipelines.models.kernels import spmm_add
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.payload import ItemPropagation
@@ -48,11 +49,17 @@ BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-12
 class FISMParameters(Parameters):
     dimension: int = param(256, "length of the vectors", low=1, high=2048)
     epochs: int = param(5, "passes over the users", low=1, high=10_000)
-    batch_users: int = param(1024, "users of a step", low=1)
+    batch_users: int | None = param(
+        None, "users of a step; none = 64 to 1,024, about 30 steps an epoch", low=1
+    )
     learning_rate: float = param(0.01, "peak of the schedule", above=0.0)
-    temperature: float = param(0.12, "of the softmax", above=0.0)
-    source_power: float = param(0.65, "how much a popular item counts less in a user", low=0.0, high=2.0)
-    length: float = param(0.13, "exponent of the degree in an item's length", low=-1.0, high=1.0)
+    temperature: float = param(0.12, "of the softmax", above=0.0, search=(0.08, 0.25, "log"))
+    source_power: float = param(
+        0.65, "how much a popular item counts less in a user", low=0.0, high=2.0, search=(0.3, 1.0)
+    )
+    length: float = param(
+        0.13, "exponent of the degree in an item's length", low=-1.0, high=1.0, search=(0.0, 0.25)
+    )
     user_weight: float = param(
         0.4, "exponent: how much less a positive of a heavy user counts", low=0.0, high=1.0
     )
@@ -67,6 +74,13 @@ class FISM(PropagationRecommender):
     )
     Parameters = FISMParameters
     exponent = 0.0
+    first_tries = (
+        {},
+        {"temperature": 0.17, "length": 0.1, "source_power": 0.75},
+        {"temperature": 0.09, "length": 0.13},
+        {"temperature": 0.15, "length": 0.05},
+    )
+    search_with: ClassVar = {"dimension": 64}
 
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
@@ -97,7 +111,8 @@ class FISM(PropagationRecommender):
         # two tables with two moments, gradients and the 16-bit copy; the block; the spectral start
         tables = 4 * 11 * parameters.dimension * interactions.n_items
         start = 4 * 4 * (parameters.dimension + 32) * (interactions.n_users + interactions.n_items)
-        return tables + start + 4 * parameters.batch_users * interactions.n_items + 48 * len(interactions)
+        batch = parameters.batch_users or users_of_a_step(interactions.n_users)
+        return tables + start + 4 * batch * interactions.n_items + 48 * len(interactions)
 
 
 class _Learner(Learner):

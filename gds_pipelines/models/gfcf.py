@@ -29,7 +29,7 @@ from gds_pipelines.training import TrainingOptions
 @dataclass(frozen=True)
 class GFCFParameters(Parameters):
     factors: int = param(256, "singular vectors of the low-pass filter", low=1, high=4096)
-    alpha: float = param(0.3, "weight of the low-pass filter", low=0.0)
+    alpha: float = param(0.3, "weight of the low-pass filter", low=0.0, search=(0.0, 1.0))
 
 
 class GFCF(FilterRecommender):

@@ -32,8 +32,12 @@ from gds_pipelines.training import Progress, TrainingOptions, use_threads
 class IALSParameters(Parameters):
     dimension: int = param(64, "length of the vectors", low=1, high=2048)
     iterations: int = param(12, "rounds of items and users", low=1, high=1000)
-    unobserved: float = param(0.1, "weight a0 of every pair, seen or not", above=0.0)
-    regularization: float = param(0.003, "weight reg of the vectors' squared lengths", above=0.0)
+    unobserved: float = param(
+        0.1, "weight a0 of every pair, seen or not", above=0.0, search=(0.003, 1.0, "log")
+    )
+    regularization: float = param(
+        0.003, "weight reg of the vectors' squared lengths", above=0.0, search=(0.0003, 0.1, "log")
+    )
     nu: float = param(1.0, "how the regularisation grows with the number of interactions", low=0.0, high=1.0)
     scale: float = param(0.1, "standard deviation of a start vector's length", above=0.0)
 

@@ -25,8 +25,15 @@ from gds_pipelines.training import TrainingOptions
 
 @dataclass(frozen=True)
 class ItemKNNParameters(Parameters):
-    neighbours: int = param(100, "most similar items kept an item", low=1, high=10_000)
-    shrink: float = param(5.0, "added to the denominator: distrust of pairs seen by few users", low=0.0)
+    neighbours: int = param(
+        100, "most similar items kept an item", low=1, high=10_000, search=(20, 800, "log")
+    )
+    shrink: float = param(
+        5.0,
+        "added to the denominator: distrust of pairs seen by few users",
+        low=0.0,
+        search=(0.5, 200.0, "log"),
+    )
 
 
 class ItemKNN(ItemWeightRecommender):

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.losses import FullSoftmax, fast_type
 from gds_pipelines.models.base import ModelInfo, PropagationRecommender
-from gds_pipelines.models.batches import UserBatches, validation_figures
+from gds_pipelines.models.batches import UserBatches, users_of_a_step, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.payload import ItemPropagation
 from gds_pipelines.models.propagation import BipartitePropagation, final_vectors, normalized
@@ -45,13 +45,17 @@ class LightGCNParameters(Parameters):
     dimension: int = param(64, "length of the vectors", low=1, high=2048)
     layers: int = param(3, "propagation steps", low=1, high=8)
     epochs: int = param(8, "passes over the users", low=1, high=10_000)
-    batch_users: int = param(1024, "users of a step", low=1)
+    batch_users: int | None = param(
+        None, "users of a step; none = 64 to 1,024, about 30 steps an epoch", low=1
+    )
     learning_rate: float = param(0.02, "peak of the schedule", above=0.0)
-    temperature: float = param(0.15, "of the softmax", above=0.0)
+    temperature: float = param(0.15, "of the softmax", above=0.0, search=(0.08, 0.3, "log"))
     user_weight: float = param(
         0.4, "exponent: how much less a positive of a heavy user counts", low=0.0, high=1.0
     )
-    length: float = param(0.0, "exponent of the degree in an item's base length", low=-1.0, high=1.0)
+    length: float = param(
+        0.0, "exponent of the degree in an item's base length", low=-1.0, high=1.0, search=(-0.1, 0.2)
+    )
     negatives: int | None = param(
         None,
         "items drawn for the denominator of a batch; none = all of them up to 100,000 items, else 20,000",
@@ -111,7 +115,8 @@ class LightGCN(PropagationRecommender):
         rows = interactions.n_users + interactions.n_items
         tables = 4 * 4 * parameters.dimension * interactions.n_items
         layers = 4 * 2 * (parameters.layers + 2) * parameters.dimension * rows
-        return tables + layers + 4 * parameters.batch_users * interactions.n_items + 32 * len(interactions)
+        batch = parameters.batch_users or users_of_a_step(interactions.n_users)
+        return tables + layers + 4 * batch * interactions.n_items + 32 * len(interactions)
 
 
 class _Learner(Learner):

@@ -24,7 +24,7 @@ from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
 from gds_pipelines.models.batches import PairBatches, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.propagation import FullPropagation
-from gds_pipelines.training import Learner, Moment, TrainingOptions, train
+from gds_pipelines.training import Learner, Moment
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,8 @@ class LightGCNFull(UserVectorRecommender):
     )
     Parameters = LightGCNFullParameters
 
-    def _fit(
-        self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
-    ) -> None:
-        learner = GraphLearner(self, interactions, validation)
-        self.training_report = train(learner, options).to_mapping()
-        self._users, self._items = learner.vectors()
+    def _learner(self, interactions: Interactions, validation: Interactions | None) -> GraphLearner:
+        return GraphLearner(self, interactions, validation)
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:

@@ -24,7 +24,7 @@ from gds_pipelines.losses import SAMPLED, sampled_loss
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
 from gds_pipelines.models.batches import PairBatches, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.training import Learner, Moment, TrainingOptions, train
+from gds_pipelines.training import Learner, Moment
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ class MFParameters(Parameters):
     epochs: int = param(60, "passes over the pairs", low=1, high=10_000)
     batch_pairs: int = param(4096, "pairs of a step", low=1)
     negatives: int = param(4, "items drawn a pair", low=1, high=1000)
-    learning_rate: float = param(0.01, "peak of the schedule", above=0.0)
-    regularization: float = param(0.001, "weight of the squared lengths of a batch's vectors", low=0.0)
+    learning_rate: float = param(0.01, "peak of the schedule", above=0.0, search=(0.001, 0.05, "log"))
+    regularization: float = param(
+        0.001, "weight of the squared lengths of a batch's vectors", low=0.0, search=(1e-5, 0.01, "log")
+    )
     loss: str = param("bpr", "ranking loss", choices=tuple(SAMPLED))
 
 
@@ -47,12 +49,8 @@ class MF(UserVectorRecommender):
     )
     Parameters = MFParameters
 
-    def _fit(
-        self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
-    ) -> None:
-        learner = _Learner(self, interactions, validation)
-        self.training_report = train(learner, options).to_mapping()
-        self._users, self._items = learner.vectors()
+    def _learner(self, interactions: Interactions, validation: Interactions | None) -> _Learner:
+        return _Learner(self, interactions, validation)
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:

@@ -26,9 +26,14 @@ def param(
     high: float | None = None,
     above: float | None = None,
     choices: Sequence[str] | None = None,
+    search: Sequence[Any] | None = None,
 ) -> Any:
-    """A field with its meaning and range (``low`` <= value <= ``high``, value > ``above``)."""
-    metadata = {"help": help, "low": low, "high": high, "above": above, "choices": choices}
+    """A field with its meaning and range (``low`` <= value <= ``high``, value > ``above``).
+
+    ``search`` is where a good value is looked for: (low, high), (low, high, "log"), or texts to choose from.
+    A field without it keeps its default in a search.
+    """
+    metadata = {"help": help, "low": low, "high": high, "above": above, "choices": choices, "search": search}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -149,8 +154,8 @@ def _range_fault(value: Any, metadata: Mapping) -> str | None:
         return None
     choices = metadata.get("choices")
     if choices is not None and value not in choices:
-        return f"must be one of {', '.join(choices)}, found "
-        f"'{value}'.{did_you_mean(str(value), choices)}".rstrip(".")
+        hint = did_you_mean(str(value), choices).rstrip(".")
+        return f"must be one of {', '.join(choices)}, found '{value}'.{hint}".rstrip(".")
     low, high, above = (metadata.get(key) for key in ("low", "high", "above"))
     if low is not None and value < low:
         return f"must be at least {low}, found {value}"

@@ -24,8 +24,13 @@ from gds_pipelines.training import TrainingOptions
 
 @dataclass(frozen=True)
 class UserKNNParameters(Parameters):
-    neighbours: int = param(100, "most similar users asked", low=1, high=10_000)
-    shrink: float = param(5.0, "added to the denominator: distrust of users who share few items", low=0.0)
+    neighbours: int = param(100, "most similar users asked", low=1, high=10_000, search=(20, 800, "log"))
+    shrink: float = param(
+        5.0,
+        "added to the denominator: distrust of users who share few items",
+        low=0.0,
+        search=(0.5, 200.0, "log"),
+    )
 
 
 class UserKNN(ListRecommender):

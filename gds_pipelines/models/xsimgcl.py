@@ -20,7 +20,7 @@ from gds_pipelines.losses import contrast
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
 from gds_pipelines.models.lightgcn_full import GraphLearner
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.training import Moment, TrainingOptions, train
+from gds_pipelines.training import Moment
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,8 @@ class XSimGCL(UserVectorRecommender):
     )
     Parameters = XSimGCLParameters
 
-    def _fit(
-        self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
-    ) -> None:
-        learner = _Learner(self, interactions, validation)
-        self.training_report = train(learner, options).to_mapping()
-        self._users, self._items = learner.vectors()
+    def _learner(self, interactions: Interactions, validation: Interactions | None) -> _Learner:
+        return _Learner(self, interactions, validation)
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:

@@ -30,7 +30,7 @@ def called(*arguments):
 
 def test_models_are_measured_beside_the_baselines(files):
     found = called(
-        "rp3beta,lightgcn", "--train", files / "train.txt", "--test", files / "test.txt",
+        "rp3beta,lightgcn", "--no-choose", "--train", files / "train.txt", "--test", files / "test.txt",
         "--json", "--k", "5,10",
         "--set", "lightgcn.dimension=4", "--set", "lightgcn.epochs=1", "--threads", 1,
         "--recommendations", files / "lists.parquet",
@@ -56,6 +56,44 @@ def test_models_are_measured_beside_the_baselines(files):
     }
 
 
+def test_settings_are_chosen_on_a_part_of_train_where_none_are_given(files):
+    found = called(
+        "rp3beta", "--train", files / "train.txt", "--test", files / "test.txt", "--json",
+        "--no-baselines", "--trials", 3, "--set", "alpha=0.7", "--k", "5", "--threads", 1,
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    row = json.loads(found.stdout)["models"][0]
+    assert row["chosen"]["trials"] == 3
+    assert row["chosen"]["parameters"] == {"alpha": 0.7, "beta": row["parameters"]["beta"]}
+    assert row["parameters"]["alpha"] == 0.7
+    assert {"head", "middle", "tail"} >= set(row["beyond"]["items"])
+
+
+def test_a_protocol_splits_a_single_file_and_ranks_the_candidates_that_are_listed(files):
+    lists = [f"{user} {items.split()[1]} 100 101 102" for user, items in enumerate_lines(files)]
+    (files / "lists.txt").write_text("\n".join(lists))
+    found = called(
+        "popularity,rp3beta", "--train", files / "train.txt", "--protocol", "ncf", "--json",
+        "--candidates", files / "lists.txt", "--no-baselines", "--no-choose",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    result = json.loads(found.stdout)
+    assert (result["data"]["train"], result["data"]["test"]) == (540, 60)
+    rows = {row["model"]: row["figures"] for row in result["models"]}
+    # Items 100 to 102 are no items of the data, so each positive is alone and first.
+    assert rows["rp3beta"]["hit_rate@10"] == rows["rp3beta"]["ndcg@10"] == 1.0
+    assert {
+        row["name"] for row in json.loads(RUN.invoke(app, ["benchmark", "protocols", "--json"]).stdout)
+    } > {
+        "ncf",
+        "ratings",
+    }
+
+
+def enumerate_lines(files):
+    return [(line.split()[0], line) for line in (files / "train.txt").read_text().splitlines()]
+
+
 def test_a_leak_is_refused_unless_it_is_asked_for(files):
     arguments = (
         "popularity",
@@ -64,6 +102,7 @@ def test_a_leak_is_refused_unless_it_is_asked_for(files):
         "--test",
         files / "train.txt",
         "--no-baselines",
+        "--no-choose",
     )
     refused = called(*arguments)
     assert refused.exit_code == 1
@@ -83,6 +122,13 @@ def test_a_leak_is_refused_unless_it_is_asked_for(files):
         (("popularity,rp3beta", "--dataset", "shop", "--set", "beta=1"), "write MODEL.beta"),
         (("rp3beta", "--dataset", "shop", "--set", "bta=1"), "Did you mean 'beta'?"),
         (("popularity,popularity", "--dataset", "shop"), "or one twice"),
+        (("popularity", "--dataset", "shop", "--protocol", "nfc"), "Did you mean 'ncf'?"),
+        (("popularity", "--dataset", "shop", "--protocol", "ncf"), "the data set has no such list"),
+        (("popularity", "--dataset", "shop", "--protocol", "ratings"), "'shop' has none"),
+        (
+            ("popularity", "--train", "x", "--protocol", "ncf"),
+            "give --train F (everything) and --candidates F",
+        ),
     ],
 )
 def test_wrong_requests_are_answered_in_one_sentence(arguments, message):
