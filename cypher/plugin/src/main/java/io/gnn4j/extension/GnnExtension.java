@@ -2,6 +2,7 @@
 package io.gnn4j.extension;
 
 import io.gnn4j.graph.GdsProbe;
+import io.gnn4j.memory.GraphCaches;
 import io.gnn4j.memory.MemoryBudget;
 import io.gnn4j.registry.Models;
 import java.util.concurrent.ExecutorService;
@@ -43,25 +44,30 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
         var memory = new MemoryBudget(() -> GnnServices.memoryMax(config));
         var models = new Models(config.get(GnnSettings.INFERENCE_THREADS), memory);
         var caches = new LiveCaches(dependencies.databases(), config, memory, logs);
+        var graphCaches = new GraphCaches(memory);
         var sweep = new ModelSweep(dependencies.databases(), models, logs);
         var helpers = helpers();
         var services = new GnnServices(
-            GdsProbe.find(), config, dependencies.databases(), logs, models, memory, caches, helpers);
+            GdsProbe.find(), config, dependencies.databases(), logs, models, memory, caches, graphCaches, helpers);
         dependencies.procedures().registerComponent(
             GnnContext.class,
             call -> new GnnContext(
                 call.securityContext().subject().executingUser(), call.graphDatabaseAPI(), call.securityContext(), services),
             true);
         return new LifecycleAdapter() {
+            private Runnable deaf = () -> { };
+
             @Override
             public void start() {
                 caches.start();
+                deaf = services.graphs().onDrop(graphCaches::dropped);
                 sweep.start();
                 logs.getLog(GnnExtension.class).info("gnn4j started. " + services.graphs().status().detail());
             }
 
             @Override
             public void stop() {
+                deaf.run();
                 sweep.stop();
                 caches.stop();
                 helpers.shutdown();

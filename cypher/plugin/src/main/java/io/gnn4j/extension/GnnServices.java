@@ -2,6 +2,7 @@
 package io.gnn4j.extension;
 
 import io.gnn4j.graph.GraphCatalog;
+import io.gnn4j.memory.GraphCaches;
 import io.gnn4j.memory.MemoryBudget;
 import io.gnn4j.registry.Models;
 import java.util.concurrent.Executor;
@@ -18,6 +19,7 @@ public record GnnServices(
     Models models,
     MemoryBudget memory,
     LiveCaches caches,
+    GraphCaches graphCaches,
     Executor helpers) {
 
     /** Bytes all caches may take together. */

@@ -16,6 +16,8 @@ import org.neo4j.gds.api.Graph;
 import org.neo4j.gds.api.GraphStore;
 import org.neo4j.gds.api.IdMap;
 import org.neo4j.gds.api.User;
+import org.neo4j.gds.api.graph.store.catalog.GraphStoreRemovedEvent;
+import org.neo4j.gds.api.graph.store.catalog.GraphStoreRemovedEventListener;
 import org.neo4j.gds.api.nodeproperties.ValueType;
 import org.neo4j.gds.api.properties.nodes.NodeProperty;
 import org.neo4j.gds.api.properties.nodes.NodePropertyValues;
@@ -40,6 +42,7 @@ final class AdapterProbe {
         } catch (org.neo4j.gds.core.loading.GraphNotFoundException expected) {
             GraphStoreCatalog.getGraphStores("", DatabaseId.of("neo4j"));
         }
+        hear(event -> { });
         var graph = new OpenGdsGraph(null, "probe", store());
         Runnable guard = () -> {};
         graph.creationTime();
@@ -65,6 +68,15 @@ final class AdapterProbe {
         // The whole graph as one type, and ids that have to be sorted, go other ways.
         var whole = graph.typed(List.of("Other"), List.of(), guard);
         whole.relationshipCount(whole.relations(List.of(), guard).get(0), guard);
+    }
+
+    private static void hear(GraphStoreRemovedEventListener listener) {
+        GraphStoreCatalog.registerGraphStoreRemovedListener(listener);
+        GraphStoreCatalog.unregisterGraphStoreRemovedListener(listener);
+        var event = new GraphStoreRemovedEvent("", "neo4j", "probe", 0);
+        event.user();
+        event.database();
+        event.graphName();
     }
 
     /** Two nodes labelled Other, ids descending, the second Probe too; one relationship from the second to itself. */

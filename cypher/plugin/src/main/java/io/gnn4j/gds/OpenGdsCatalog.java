@@ -7,6 +7,7 @@ import io.gnn4j.graph.ProjectedGraph;
 import org.neo4j.gds.BuildInfoProperties;
 import org.neo4j.gds.api.DatabaseId;
 import org.neo4j.gds.api.User;
+import org.neo4j.gds.api.graph.store.catalog.GraphStoreRemovedEventListener;
 import org.neo4j.gds.core.loading.CatalogRequest;
 import org.neo4j.gds.core.loading.GraphNotFoundException;
 import org.neo4j.gds.core.loading.GraphStoreCatalog;
@@ -25,6 +26,13 @@ public final class OpenGdsCatalog implements GraphCatalog {
     @Override
     public GdsStatus status() {
         return status;
+    }
+
+    @Override
+    public Runnable onDrop(DropListener listener) {
+        GraphStoreRemovedEventListener listening = event -> listener.dropped(event.database(), event.user(), event.graphName());
+        GraphStoreCatalog.registerGraphStoreRemovedListener(listening);
+        return () -> GraphStoreCatalog.unregisterGraphStoreRemovedListener(listening);
     }
 
     @Override

@@ -11,7 +11,17 @@ public interface GraphCatalog {
      */
     record GdsStatus(boolean found, String version, boolean supported, String detail) {}
 
+    /** Hears of projections that are gone. */
+    interface DropListener {
+        void dropped(String database, String user, String graphName);
+    }
+
     GdsStatus status();
+
+    /** @return ends it */
+    default Runnable onDrop(DropListener listener) {
+        return () -> { };
+    }
 
     /**
      * A projection of one user. Another user's projection of the same name is not seen, whoever asks.

@@ -18,6 +18,7 @@ import org.eclipse.collections.impl.list.mutable.primitive.LongArrayList;
 import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 import org.neo4j.graphdb.Direction;
+import org.neo4j.graphdb.Label;
 import org.neo4j.graphdb.Node;
 import org.neo4j.graphdb.Transaction;
 import org.neo4j.internal.kernel.api.NodeCursor;
@@ -34,6 +35,7 @@ import org.neo4j.storageengine.api.PropertySelection;
 import org.neo4j.storageengine.api.RelationshipSelection;
 import org.neo4j.values.storable.IntegralValue;
 import org.neo4j.values.storable.NoValue;
+import org.neo4j.values.storable.NumberValue;
 import org.neo4j.values.storable.Value;
 
 /**
@@ -206,6 +208,65 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
             Arrays.copyOf(weights, ids.size()),
             times == null ? null : Arrays.copyOf(times, ids.size()),
             truncated);
+    }
+
+    /** Takes one relationship: the node at its other end, and its properties, NaN where missing; the array is used again. */
+    public interface RelationshipConsumer {
+        void accept(long other, double[] values);
+    }
+
+    /** Ids of the nodes with a label, ascending. */
+    public long[] nodes(String label) {
+        try (var found = transaction.findNodes(Label.label(label))) {
+            return found.stream().mapToLong(LiveGraph::id).sorted().toArray();
+        }
+    }
+
+    /**
+     * Reads the relationships of a node by a type.
+     *
+     * @param outgoing whether those that leave the node, or those that arrive
+     * @param limit relationships read at most
+     * @param names properties, which must be numbers
+     * @return whether these were all
+     * @throws IllegalArgumentException for a property that is no number
+     */
+    public boolean relationships(
+            long id, String type, boolean outgoing, int limit, List<String> names, RelationshipConsumer consumer) {
+        var token = type(type);
+        if (token == UNKNOWN || !find(id)) {
+            return true;
+        }
+        var wanted = names.stream().mapToInt(name -> token(keys, name, tokens::propertyKey)).toArray();
+        var values = new double[wanted.length];
+        var left = limit;
+        node.relationships(relationship, RelationshipSelection.selection(token, outgoing ? Direction.OUTGOING : Direction.INCOMING));
+        // The consumer may look at other nodes, but the relationship cursor is ours until the end.
+        while (relationship.next()) {
+            if (left-- == 0) {
+                return false;
+            }
+            Arrays.fill(values, Double.NaN);
+            for (int p = 0; p < wanted.length; p++) {
+                if (wanted[p] != UNKNOWN) {
+                    values[p] = number(type, names.get(p), wanted[p]);
+                }
+            }
+            consumer.accept(relationship.otherNodeReference(), values);
+        }
+        return true;
+    }
+
+    private double number(String type, String name, int key) {
+        relationship.properties(property, PropertySelection.selection(key));
+        if (!property.next()) {
+            return Double.NaN;
+        }
+        if (property.propertyValue() instanceof NumberValue number) {
+            return number.doubleValue();
+        }
+        throw new IllegalArgumentException("`" + name + "` of a " + type + " relationship is " + kind(property.propertyValue())
+            + ", but a number is needed. Name another property.");
     }
 
     /** The nodes at the far end of a path of types, each once. */

@@ -37,7 +37,7 @@ final class Draw {
             if (cut) {
                 from = older(list.times, from, to, before);
             }
-            if (plan.last() > 0) {
+            if (plan.last() > 0 && from < to && list.times[from] != RelationLists.NO_TIME) {
                 to = Math.min(to, from + plan.last());
             }
         }

@@ -71,7 +71,7 @@ public final class PaddedBlocks {
         return hops[n][h];
     }
 
-    /** {@code nbr_<r>_<h>}, h = 1 to L: (receivers at hop h - 1) x {@link #fanOut}, row-major positions in hop h of the sender, -1 = none. */
+    /** {@code nbr_<r>_<h>}, h = 1 to L: (receivers at hop h - 1) x {@link #fanOut}, positions in hop h of the sender, -1 = none. */
     public int[] neighbours(int r, int h) {
         return neighbours[r][h - 1];
     }

@@ -2,6 +2,7 @@
 package io.gnn4j.sample;
 
 import io.gnn4j.graph.Relation;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -11,8 +12,16 @@ import java.util.List;
  * @param fanOut senders a receiver draws, for hop 1, 2, …
  */
 public record SampledRelation(String sender, String type, String receiver, boolean incoming, List<Integer> fanOut) {
+    /** The order of relations that nobody listed. */
+    static final Comparator<SampledRelation> ORDER = Comparator.comparing(SampledRelation::type)
+        .thenComparing(SampledRelation::sender).thenComparing(SampledRelation::receiver).thenComparing(SampledRelation::incoming);
+
     public SampledRelation {
         fanOut = List.copyOf(fanOut);
+    }
+
+    SampledRelation withFanOut(List<Integer> drawn) {
+        return new SampledRelation(sender, type, receiver, incoming, drawn);
     }
 
     /** As the relationships stand in the graph. */

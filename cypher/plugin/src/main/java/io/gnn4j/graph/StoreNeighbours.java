@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.graph;
+
+import io.gnn4j.config.InvalidConfiguration;
+import io.gnn4j.sample.ListBuilder;
+import io.gnn4j.sample.NeighbourList;
+import io.gnn4j.sample.NeighbourSource;
+import io.gnn4j.sample.SamplePlan;
+import io.gnn4j.sample.SampledRelation;
+import java.util.ArrayList;
+import java.util.List;
+import org.eclipse.collections.impl.list.mutable.primitive.LongArrayList;
+import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
+import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
+import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
+
+/**
+ * The neighbours as the caller's transaction sees them, its own uncommitted changes included: read where they are asked for,
+ * by the rule the lists of a projection are made by. Numbers are given in the order in which nodes are met. For one thread.
+ */
+public final class StoreNeighbours implements NeighbourSource {
+    private static final byte NO_TYPE = -1;
+
+    private final LiveGraph graph;
+    private final SamplePlan plan;
+    private final List<String> priority;
+    private final int maxDegree;
+    private final LongIntHashMap types = new LongIntHashMap();
+    private final List<LongIntHashMap> numbers = new ArrayList<>();
+    private final List<LongArrayList> ids = new ArrayList<>();
+    private final LongObjectHashMap<LongHashSet> cut = new LongObjectHashMap<>();
+
+    /**
+     * @param priority which label decides for nodes with several of the plan's
+     * @param maxDegree relationships read of a node and relation at most
+     */
+    public StoreNeighbours(LiveGraph graph, SamplePlan plan, List<String> priority, int maxDegree) {
+        this.graph = graph;
+        this.plan = plan;
+        this.priority = priority;
+        this.maxDegree = maxDegree;
+        for (int n = 0; n < plan.nodeTypes().size(); n++) {
+            numbers.add(new LongIntHashMap());
+            ids.add(new LongArrayList());
+        }
+    }
+
+    /** The type of a node, or {@link #NO_TYPE} where it is gone or carries none of the labels. */
+    private int typeOf(long id) {
+        int known = types.getIfAbsent(id, Integer.MIN_VALUE);
+        if (known != Integer.MIN_VALUE) {
+            return known;
+        }
+        int type = NO_TYPE;
+        int rank = Integer.MAX_VALUE;
+        boolean undecided = false;
+        for (int n = 0; n < plan.nodeTypes().size(); n++) {
+            var label = plan.nodeTypes().get(n);
+            if (!graph.hasLabel(id, label)) {
+                continue;
+            }
+            int own = priority.contains(label) ? priority.indexOf(label) : Integer.MAX_VALUE;
+            if (type == NO_TYPE || own < rank) {
+                undecided &= own == Integer.MAX_VALUE; // a ranked label decides over all that came before it
+                type = n;
+                rank = own;
+            } else {
+                undecided |= rank == Integer.MAX_VALUE;
+            }
+        }
+        if (undecided) {
+            throw new InvalidConfiguration(List.of("Node " + id + " carries several of the labels "
+                + String.join(", ", plan.nodeTypes()) + ". A node has one type: name the deciding labels in `labelPriority`, first wins."));
+        }
+        types.put(id, type);
+        return type;
+    }
+
+    @Override
+    public int number(int type, long nodeId) {
+        if (typeOf(nodeId) != type) {
+            return -1;
+        }
+        int next = ids.get(type).size();
+        int number = numbers.get(type).getIfAbsentPut(nodeId, next);
+        if (number == next) {
+            ids.get(type).add(nodeId);
+        }
+        return number;
+    }
+
+    @Override
+    public long nodeId(int type, int number) {
+        return ids.get(type).get(number);
+    }
+
+    @Override
+    public int count(int type) {
+        return ids.get(type).size();
+    }
+
+    @Override
+    public boolean isOrdered() {
+        return false;
+    }
+
+    @Override
+    public NeighbourList neighbours(int relation) {
+        return new Reader(relation);
+    }
+
+    @Override
+    public long truncated() {
+        return cut.sumOfInt(LongHashSet::size);
+    }
+
+    private final class Reader extends ListBuilder {
+        private final int relation;
+        private final SampledRelation sampled;
+        private final int sender;
+        private final int receiver;
+
+        Reader(int relation) {
+            super(plan, relation);
+            this.relation = relation;
+            sampled = plan.relations().get(relation);
+            sender = plan.nodeTypes().indexOf(sampled.sender());
+            receiver = plan.nodeTypes().indexOf(sampled.receiver());
+        }
+
+        @Override
+        protected void read(int number) {
+            long id = nodeId(receiver, number);
+            begin(id);
+            boolean whole = graph.relationships(id, sampled.type(), sampled.incoming(), maxDegree, names(), (other, values) -> {
+                if (typeOf(other) == sender) {
+                    add(other, values);
+                }
+            });
+            if (!whole) {
+                cut.getIfAbsentPut(relation, LongHashSet::new).add(id);
+            }
+            finish(other -> number(sender, other));
+        }
+    }
+}
