@@ -256,20 +256,29 @@ class GraphData:
             store.edge_index = relation.edge_index()
             for key, values in relation.properties.items():
                 store[key] = torch.as_tensor(_writable(values))
+        self.check_features(features or {})
         for name, keys in (features or {}).items():
-            data[name].x = self._features(self.node_type(name), list(keys))
+            data[name].x = self.feature_matrix(name, keys)
         return data
 
-    def _features(self, table: NodeTable, keys: list[str]) -> "torch.Tensor":
-        import torch
-
+    def check_features(self, features: Mapping[str, Iterable[str]]) -> None:
+        """Raises as ``to_pyg`` where ``features`` cannot be put side by side; all faults at once."""
         faults = [
-            f"{table.name}.{key} has {'lists of differing length' if ragged else 'missing values'}"
+            f"{name}.{key} has {'lists of differing length' if ragged else 'missing values'}"
+            for name, keys in features.items()
             for key in keys
-            if (ragged := table.column(key).offsets is not None) or table.column(key).missing is not None
+            if (ragged := (column := self.node_type(name).column(key)).offsets is not None)
+            or column.missing is not None
         ]
         if faults:
             raise InvalidInput("These properties cannot be features as they are; encode them first", faults)
+
+    def feature_matrix(self, node_type: str, keys: Iterable[str]) -> "torch.Tensor":
+        """float32 [N, sum of widths] – properties side by side; raises as ``to_pyg``."""
+        import torch
+
+        keys, table = list(keys), self.node_type(node_type)
+        self.check_features({node_type: keys})
         parts = [table[key].reshape(len(table), -1) for key in keys]
         x = np.empty((len(table), sum(part.shape[1] for part in parts)), np.float32)
         np.concatenate(parts, axis=1, out=x, casting="unsafe")
@@ -355,7 +364,10 @@ class Arrays:
 
 
 def open_graph(directory: Path) -> GraphData:
-    """Maps a graph that ``read_graph(…, into=directory)`` wrote, read-only; no database is needed.
+    """Maps a graph that ``read_graph(…, into=directory)`` wrote; no database is needed.
+
+    The files are never changed: what is written to an array stays in this process. So torch takes the arrays
+    without a copy.
 
     Raises:
         InvalidInput: if the directory holds no finished graph, or one of another format.
@@ -372,7 +384,7 @@ def open_graph(directory: Path) -> GraphData:
         if reference is None:
             return None
         if "file" in reference:
-            return np.load(directory / reference["file"], mmap_mode="r", allow_pickle=False)
+            return np.load(directory / reference["file"], mmap_mode="c", allow_pickle=False)
         return np.empty(reference["shape"], np.dtype(reference["dtype"]))
 
     nodes = {}

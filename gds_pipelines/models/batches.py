@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Interactions
+from gds_pipelines.negatives import Positives, Uniform
 from gds_pipelines.training import Moment
 
 
@@ -89,12 +90,10 @@ class PairBatches:
         negatives: drawn for each pair, uniform among the items the user does not have.
     """
 
-    TRIES = 20
-
     def __init__(self, interactions: Interactions, size: int, negatives: int) -> None:
         self.users, self.items = interactions.user_index, interactions.matrix.indices.astype(np.int64)
         self.weights = interactions.matrix.data
-        self.keys, self.n_items = interactions.pairs(), interactions.n_items
+        self.lacking = Uniform(Positives.of(interactions))
         self.size, self.negatives = size, negatives
         self.fingerprint = fingerprint(interactions)
 
@@ -111,23 +110,14 @@ class PairBatches:
         chosen = chosen[moment.rank :: moment.world]
         users = self.users[chosen]
         drawn = self.draw(users, moment.rng)
-        parts = (users, self.items[chosen], drawn, self.weights[chosen])
+        # A user who has every item has no negative: the pair teaches nothing.
+        weights = np.where(drawn[:, 0] < 0, np.float32(0), self.weights[chosen])
+        parts = (users, self.items[chosen], np.maximum(drawn, 0), weights)
         return tuple(torch.from_numpy(part).to(moment.device) for part in parts)
 
     def draw(self, users: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """[B, S] – items none of which the user has, checked against all of the user's pairs.
-
-        A user who has nearly everything keeps a random item after ``TRIES`` draws.
-        """
-        drawn = rng.integers(0, self.n_items, (len(users), self.negatives))
-        for _ in range(self.TRIES):
-            wanted = users[:, None] * self.n_items + drawn
-            at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-            known = self.keys[at] == wanted
-            if not known.any():
-                break
-            drawn[known] = rng.integers(0, self.n_items, int(known.sum()))
-        return drawn
+        """[B, S] – items none of which the user has, over all of the user's pairs; -1 if there is none."""
+        return self.lacking.draw(users, self.negatives, rng)
 
 
 def fingerprint(interactions: Interactions) -> str:

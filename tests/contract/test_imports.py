@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ROOMS = {"gds_pipelines", "model_export", "cypher", "tests", "benchmarks", "docs", "docker"}
-PURE = {"task", "models", "losses", "splits", "metrics", "evaluation", "training", "tuning"}
+PURE = {"task", "models", "losses", "negatives", "splits", "metrics", "evaluation", "training", "tuning"}
 INPUT_OUTPUT = {
     *("connection", "server", "ingest", "projection", "sampling"),
     *("features", "write_back", "registry", "worker", "datasets", "graph_reader", "graph_lists"),
