@@ -5,6 +5,7 @@ import io.gnn4j.config.ConfigMap;
 import java.lang.reflect.Array;
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
@@ -49,7 +50,7 @@ public final class ItemFilter {
                 operators(map.getMap(name), name, conditions);
             } else {
                 var wanted = values(map, name, value);
-                conditions.add(property(name, found -> wanted.stream().anyMatch(one -> equal(found, one))));
+                conditions.add(property(name, oneOf(wanted)));
             }
         }
         return new ItemFilter(conditions);
@@ -110,7 +111,7 @@ public final class ItemFilter {
             }
             var wanted = values(map, operator, value);
             conditions.add(switch (operator) {
-                case "eq", "in" -> property(property, found -> wanted.stream().anyMatch(one -> equal(found, one)));
+                case "eq", "in" -> property(property, oneOf(wanted));
                 case "ne" -> (store, item) -> {
                     var found = entries(store.property(item, property));
                     return !found.isEmpty() && found.stream().noneMatch(one -> equal(one, value));
@@ -133,6 +134,41 @@ public final class ItemFilter {
             }
         }
         return values;
+    }
+
+    /** Whether a value equals one of many, which may be millions: looked up where that means the same as comparing. */
+    private static Predicate<Object> oneOf(List<?> wanted) {
+        var known = new HashSet<Object>();
+        var others = new ArrayList<Object>();
+        for (var one : wanted) {
+            var key = key(one);
+            if (key == null) {
+                others.add(one);
+            } else {
+                known.add(key);
+            }
+        }
+        return found -> {
+            var key = key(found);
+            return key != null ? known.contains(key) : others.stream().anyMatch(one -> equal(found, one));
+        };
+    }
+
+    /** Two values with equal keys compare as equal, and no others; null for a kind of value that has to be compared. */
+    private static Object key(Object value) {
+        return switch (value) {
+            case Character letter -> letter.toString();
+            case String text -> text;
+            case Boolean flag -> flag;
+            case Number number when whole(number) -> number.longValue();
+            case Number number -> {
+                var real = number.doubleValue();
+                var same = (long) real;
+                // 2^63 as a double is no long, though the cast ends at the largest one.
+                yield real == same && real < 0x1p63 ? same : Double.isNaN(real) ? new Object() : (Object) real;
+            }
+            default -> null;
+        };
     }
 
     private static Condition property(String name, Predicate<Object> test) {
