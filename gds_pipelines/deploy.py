@@ -115,7 +115,7 @@ def deploy(
 
     Args:
         artefact: as ``read_artefact`` gives it.
-        name: of the model in the registry; by default the model family of the manifest.
+        name: of the model in the registry; by default the model family of the manifest, with ``_`` for ``-``.
         alias: what queries name; by default ``name``.
         graph_name: an existing projection of the task; None projects the task and drops the graph afterwards.
         keep_previous: finished versions of ``name`` to keep beside the new one.
@@ -132,7 +132,7 @@ def deploy(
         )
     if keep_previous < 0:
         raise InvalidInput("keepPrevious", [f"it must be 0 or more, found {keep_previous}"])
-    name = check_name("model", name or manifest["model"])
+    name = check_name("model", name or manifest["model"].replace("-", "_"))
     alias = check_name("alias", alias or name)
     task = Task.from_mapping(manifest["task"])
     registry, timer = Registry(connection), _Timer()

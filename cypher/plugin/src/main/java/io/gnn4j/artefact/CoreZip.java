@@ -13,7 +13,8 @@ import java.util.TreeMap;
 import java.util.zip.CRC32;
 
 /**
- * The zip that {@code gnn.model.load} takes: {@code manifest.json} and {@code model.onnx}, stored, once each, plain files.
+ * The zip that {@code gnn.model.load} takes: {@code manifest.json} and, where the contract has a network, {@code model.onnx},
+ * stored, once each, plain files.
  *
  * <p>Nothing is ever inflated or unpacked, so neither a bomb nor a path can hide here. Directory and local headers must
  * tell the same story and cover the whole file: where they differ, two readers see two archives.
@@ -33,7 +34,7 @@ public final class CoreZip {
     private CoreZip() {}
 
     /**
-     * @return the bytes of both files, by name
+     * @return the bytes of one file or both, by name
      * @throws ModelRefused with every fault found
      */
     public static Map<String, byte[]> read(byte[] zip) {
@@ -104,7 +105,8 @@ public final class CoreZip {
         var faults = new ArrayList<String>();
         for (var name : KNOWN) {
             var count = entries.stream().filter(entry -> entry.name().equals(name)).count();
-            if (count != 1) {
+            // Whether there must be a network only the manifest can tell.
+            if (count > 1 || count == 0 && name.equals(Manifest.FILE)) {
                 faults.add(count == 0 ? "It has no " + name + "." : "It has " + name + " " + count + " times.");
             }
         }

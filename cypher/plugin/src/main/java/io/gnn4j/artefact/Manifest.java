@@ -13,11 +13,13 @@ import java.util.TreeMap;
  *
  * @param sha256 of the manifest's bytes: the identity of the model, since the manifest pins every other file
  * @param contract one of {@link #CONTRACTS}
- * @param dimension length of a vector, in [1, {@value #MAX_DIMENSION}]
- * @param similarity {@code dot} or {@code cosine}
+ * @param dimension length of a vector, in [1, {@value #MAX_DIMENSION}]; 0 where the contract has none
+ * @param similarity {@code dot} or {@code cosine}; null where nothing is compared
  * @param task the task map as it was given; may be empty where the contract is {@code padded-blocks/1}
  * @param propagation null unless the contract is {@code item-propagation/1}
  * @param blocks null unless the contract is {@code padded-blocks/1}
+ * @param serving null unless the contract is {@code vectors/1} or {@code item-weights/1}
+ * @param golden null without a network, as the two lists of tensors are empty then
  * @param json everything, with Cypher's types
  * @param tree everything, with numbers as they were written
  */
@@ -29,6 +31,7 @@ public record Manifest(
     Map<String, Object> task,
     Propagation propagation,
     BlockSchema blocks,
+    Serving serving,
     Schema schema,
     List<TensorSpec> inputs,
     List<TensorSpec> outputs,
@@ -40,9 +43,18 @@ public record Manifest(
     public static final String FILE = "manifest.json";
     public static final String MODEL_FILE = "model.onnx";
     public static final String VECTORS_FILE = "vectors.arrow";
+    public static final String WEIGHTS_FILE = "weights.arrow";
+    public static final String LISTS_FILE = "lists.arrow";
     public static final String ITEM_PROPAGATION = "item-propagation/1";
     public static final String PADDED_BLOCKS = "padded-blocks/1";
-    public static final List<String> CONTRACTS = List.of(ITEM_PROPAGATION, PADDED_BLOCKS);
+    public static final String VECTORS = "vectors/1";
+    public static final String ITEM_WEIGHTS = "item-weights/1";
+    public static final String LISTS = "lists/1";
+    public static final List<String> CONTRACTS = List.of(ITEM_PROPAGATION, PADDED_BLOCKS, VECTORS, ITEM_WEIGHTS, LISTS);
+    /** What each contract has beside the manifest. */
+    private static final Map<String, List<String>> FILES = Map.of(
+        ITEM_PROPAGATION, List.of(MODEL_FILE, VECTORS_FILE), PADDED_BLOCKS, List.of(MODEL_FILE), VECTORS, List.of(VECTORS_FILE),
+        ITEM_WEIGHTS, List.of(WEIGHTS_FILE), LISTS, List.of(LISTS_FILE));
     public static final int FORMAT = 1;
     public static final int MAX_DIMENSION = 4096;
     public static final int MAX_HISTORY = 10_000;
@@ -59,6 +71,17 @@ public record Manifest(
      */
     public record Propagation(int layers, boolean finished, double exponent, int history) {}
 
+    /**
+     * How the database makes an answer of what is stored.
+     *
+     * @param history how many of the newest interactions are read, in [1, {@value Manifest#MAX_HISTORY}]
+     * @param foldIn null: a user without a vector is the mean of the history
+     */
+    public record Serving(int history, FoldIn foldIn) {}
+
+    /** The least-squares user of iALS. @param items as many as there were at training */
+    public record FoldIn(double unobserved, double regularization, double nu, long items) {}
+
     /** @param keys label to the name of its key property; @param relations what the model was trained on */
     public record Schema(Map<String, NodeSchema> nodes, List<Relation> relations) {}
 
@@ -73,6 +96,21 @@ public record Manifest(
     public record Part(String file, long bytes, String sha256, List<Piece> pieces) {}
 
     public record Piece(int index, long bytes, String sha256) {}
+
+    /** Whether nodes carry vectors of such a model. */
+    public boolean hasVectors() {
+        return dimension > 0;
+    }
+
+    /** Whether a network is part of it. */
+    public boolean hasNetwork() {
+        return golden != null;
+    }
+
+    /** Whether those who are recommended to and what is recommended carry one label. */
+    public boolean isOneSided() {
+        return task.get("to") != null && task.get("to").equals(task.get("recommend"));
+    }
 
     public Part part(String file) {
         return parts.stream().filter(part -> part.file().equals(file)).findFirst()
@@ -106,12 +144,19 @@ public record Manifest(
         root.text("model");
         root.text("createdAt");
         root.text("gnn4jVersion");
-        var dimension = (int) root.integer("dimension", 1, MAX_DIMENSION);
-        var similarity = root.choice("similarity", List.of("dot", "cosine"));
-        var signature = root.map("signature");
-        var inputs = specs(signature.list("inputs"), faults, "signature.inputs");
-        var outputs = specs(signature.list("outputs"), faults, "signature.outputs");
-        signature.end();
+        var files = FILES.getOrDefault(contract, List.of());
+        var networked = contract == null || files.contains(MODEL_FILE);
+        var compared = networked || files.contains(VECTORS_FILE);
+        var dimension = compared ? (int) root.integer("dimension", 1, MAX_DIMENSION) : 0;
+        var similarity = compared ? root.choice("similarity", List.of("dot", "cosine")) : null;
+        List<TensorSpec> inputs = List.of();
+        List<TensorSpec> outputs = List.of();
+        if (networked) {
+            var signature = root.map("signature");
+            inputs = specs(signature.list("inputs"), faults, "signature.inputs");
+            outputs = specs(signature.list("outputs"), faults, "signature.outputs");
+            signature.end();
+        }
         var isBlocks = PADDED_BLOCKS.equals(contract);
         var schema = schema(root.map("schema"), isBlocks);
         var schemaHash = root.text("schemaSha256");
@@ -139,29 +184,25 @@ public record Manifest(
                 blocks.checkSignature(inputs, roles(root.raw().get("signature")), outputs, dimension, faults);
             }
         }
+        var serving = VECTORS.equals(contract) || ITEM_WEIGHTS.equals(contract)
+            ? serving(root.map("serving"), VECTORS.equals(contract)) : null;
         var training = root.map("training");
         training.map("graph");
         training.map("hyperparameters");
         root.list("metrics");
-        var golden = golden(root.map("golden"), inputs, outputs, faults);
+        var golden = networked ? golden(root.map("golden"), inputs, outputs, faults) : null;
         var parts = parts(root.list("parts"), faults);
-        if (ITEM_PROPAGATION.equals(contract)) {
-            var files = parts.stream().map(Part::file).sorted().toList();
-            if (!files.equals(List.of(MODEL_FILE, VECTORS_FILE))) {
-                faults.add("`parts` of " + ITEM_PROPAGATION + " must be " + MODEL_FILE + " and " + VECTORS_FILE
-                    + ", but are " + files + ".");
-            }
-        }
-        if (isBlocks && !parts.stream().map(Part::file).toList().equals(List.of(MODEL_FILE))) {
-            faults.add("`parts` of " + PADDED_BLOCKS + " must be " + MODEL_FILE + " alone, but are "
-                + parts.stream().map(Part::file).toList() + ".");
+        var found = parts.stream().map(Part::file).sorted().toList();
+        if (contract != null && !found.equals(files)) {
+            faults.add("`parts` of " + contract + " must be " + String.join(" and ", files)
+                + (files.size() == 1 ? " alone" : "") + ", but are " + found + ".");
         }
         root.end();
         if (!faults.isEmpty()) {
             throw new ModelRefused(FILE, faults);
         }
-        return new Manifest(sha256, contract, dimension, similarity, task.raw(), propagation, blocks, schema, inputs, outputs, golden,
-            parts, root.raw(), (Map<?, ?>) tree);
+        return new Manifest(sha256, contract, dimension, similarity, task.raw(), propagation, blocks, serving, schema, inputs, outputs,
+            golden, parts, root.raw(), (Map<?, ?>) tree);
     }
 
     private static void checkTask(JsonFields task, List<String> faults) {
@@ -196,6 +237,17 @@ public record Manifest(
             (int) map.integer("history", 1, MAX_HISTORY));
         map.end();
         return result;
+    }
+
+    private static Serving serving(JsonFields map, boolean vectors) {
+        var history = (int) map.integer("history", 1, MAX_HISTORY);
+        FoldIn foldIn = null;
+        if (vectors && "fold-in".equals(map.choice("cold", List.of("mean", "fold-in")))) {
+            foldIn = new FoldIn(map.real("unobserved", 0, 1e9), map.real("regularization", 0, 1e9), map.real("nu", 0, 1),
+                map.integer("items", 0, Integer.MAX_VALUE));
+        }
+        map.end();
+        return new Serving(history, foldIn);
     }
 
     private static Schema schema(JsonFields map, boolean withEdgeFeatures) {

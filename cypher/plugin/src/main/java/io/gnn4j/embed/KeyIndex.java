@@ -67,6 +67,11 @@ public final class KeyIndex {
         return texts.getOrDefault(key, -1);
     }
 
+    /** The row of a key as {@link #normal} gives it. @return -1 where it has none */
+    public int row(Object key) {
+        return key instanceof Long number ? row(number.longValue()) : key instanceof String text ? row(text) : -1;
+    }
+
     /** Any key, for messages; null when there is none. */
     public Object example() {
         return example;

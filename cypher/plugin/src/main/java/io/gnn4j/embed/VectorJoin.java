@@ -32,12 +32,57 @@ public record VectorJoin(float[][] vectors, float[][] contexts, long matched, lo
      */
     public static VectorJoin read(
             java.io.InputStream in, String label, KeyIndex keys, int rows, int dimension, boolean withContext, Runnable guard) {
+        var vectors = new float[rows][];
+        var contexts = withContext ? new float[rows][] : null;
+        var counts = new long[2];
+        var example = new Object[1];
+        forEach(in, dimension, withContext, guard, (type, key, vector, context) -> {
+            if (!type.equals(label)) {
+                throw refused("It has a vector of type '" + type + "', but items are :" + label + "."
+                    + Suggestion.sentence(type, List.of(label)));
+            }
+            example[0] = example[0] != null ? example[0] : key;
+            var found = keys.row(key);
+            if (found < 0) {
+                counts[1]++;
+                return;
+            }
+            if (vectors[found] != null) {
+                throw refused("The key " + (key instanceof String ? "'" + key + "'" : key) + " stands twice.");
+            }
+            counts[0]++;
+            vectors[found] = vector;
+            if (withContext) {
+                contexts[found] = context;
+            }
+        });
+        if (counts[0] == 0) {
+            throw noneMet(Manifest.VECTORS_FILE, counts[1], label, example[0], keys.example());
+        }
+        return new VectorJoin(vectors, contexts, counts[0], counts[1]);
+    }
+
+    /** A file of which no row has a node. @param theirs a key of a node, null where there is none */
+    public static ModelRefused noneMet(String file, long rows, String label, Object mine, Object theirs) {
+        return new ModelRefused(file, "None of its " + rows + " rows belongs to a node: its keys are like " + shown(mine) + ", those of :"
+            + label + " like " + shown(theirs) + ". Deploy the model to the graph it was trained on.");
+    }
+
+    /** One row of the file. */
+    public interface Row {
+        /** @param key a Long or a String; @param context null unless the column is there */
+        void accept(String type, Object key, float[] vector, float[] context);
+    }
+
+    /**
+     * Every row of {@code vectors.arrow}, checked, one batch in memory.
+     *
+     * @param in closed afterwards
+     * @throws ModelRefused with what is wrong with the file
+     */
+    public static void forEach(java.io.InputStream in, int dimension, boolean withContext, Runnable guard, Row each) {
         try (var reader = new ArrowStreamReader(in, MOST_BODY)) {
             var columns = columns(reader.fields(), dimension, withContext);
-            var vectors = new float[rows][];
-            var contexts = withContext ? new float[rows][] : null;
-            var matched = 0L;
-            var unmatched = 0L;
             Object example = null;
             for (var batch = reader.next(); batch.isPresent(); batch = reader.next()) {
                 guard.run();
@@ -48,36 +93,12 @@ public record VectorJoin(float[][] vectors, float[][] contexts, long matched, lo
                             throw refused("Row " + row + " of a batch has a null; no value may be missing.");
                         }
                     }
-                    var type = one.textAt(columns.type(), row);
-                    if (!type.equals(label)) {
-                        throw refused("It has a vector of type '" + type + "', but items are :" + label + "."
-                            + Suggestion.sentence(type, List.of(label)));
-                    }
-                    var number = columns.numbers() ? one.longAt(columns.key(), row) : 0;
-                    var text = columns.numbers() ? null : one.textAt(columns.key(), row);
-                    var found = columns.numbers() ? keys.row(number) : keys.row(text);
-                    example = example != null ? example : columns.numbers() ? (Object) number : text;
-                    var vector = finite(one.floatsAt(columns.vector(), row), example);
-                    var context = withContext ? finite(one.floatsAt(columns.context(), row), example) : null;
-                    if (found < 0) {
-                        unmatched++;
-                        continue;
-                    }
-                    if (vectors[found] != null) {
-                        throw refused("The key " + (columns.numbers() ? (Object) number : "'" + text + "'") + " stands twice.");
-                    }
-                    matched++;
-                    vectors[found] = vector;
-                    if (withContext) {
-                        contexts[found] = context;
-                    }
+                    var key = columns.numbers() ? (Object) one.longAt(columns.key(), row) : one.textAt(columns.key(), row);
+                    example = example != null ? example : key;
+                    each.accept(one.textAt(columns.type(), row), key, finite(one.floatsAt(columns.vector(), row), example),
+                        withContext ? finite(one.floatsAt(columns.context(), row), example) : null);
                 }
             }
-            if (matched == 0) {
-                throw refused("None of its " + unmatched + " vectors belongs to a node: its keys are like " + shown(example)
-                    + ", those of :" + label + " like " + shown(keys.example()) + ". Deploy the model to the graph it was trained on.");
-            }
-            return new VectorJoin(vectors, contexts, matched, unmatched);
         }
     }
 

@@ -3,10 +3,13 @@ package io.gnn4j.extension;
 
 import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.memory.MemoryBudget;
+import io.gnn4j.neighbour.NodeRows;
 import io.gnn4j.recommend.Popularity;
 import io.gnn4j.recommend.VectorRows;
 import io.gnn4j.recommend.VectorTable;
+import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
+import java.io.InputStream;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -17,13 +20,14 @@ import java.util.function.Predicate;
 import org.neo4j.configuration.Config;
 import org.neo4j.configuration.GraphDatabaseSettings;
 import org.neo4j.dbms.api.DatabaseManagementService;
+import org.neo4j.graphdb.Transaction;
 import org.neo4j.graphdb.event.DatabaseEventContext;
 import org.neo4j.graphdb.event.DatabaseEventListener;
 import org.neo4j.kernel.internal.GraphDatabaseAPI;
 import org.neo4j.logging.InternalLogProvider;
 
 /**
- * What is kept in memory of the committed graph, for all callers: vectors and popularity.
+ * What is kept in memory of the committed graph, for all callers: vectors, popularity, and what models say of pairs.
  *
  * <p>It is read without regard to who asks, so nothing of it may be shown before the node was found in the caller's own
  * transaction.
@@ -82,6 +86,17 @@ public final class LiveCaches implements DatabaseEventListener {
     public Held<Popularity> popularity(GraphDatabaseAPI database, Task task, Runnable guard) {
         return hold(new Key(database.databaseName(), "popularity", CachedPopularity.key(task)), database, guard,
             drop -> new CachedPopularity(task, drop));
+    }
+
+    /**
+     * What a model says of pairs of nodes.
+     *
+     * @param open gives the file in a transaction
+     */
+    public Held<NodeRows> nodeRows(
+            GraphDatabaseAPI database, ServedModel model, Function<Transaction, InputStream> open, Runnable guard) {
+        return hold(new Key(database.databaseName(), "rows of pairs", List.of(model.embeddingProperty(), model.sha256())), database, guard,
+            drop -> new CachedNodeRows(model, open, drop));
     }
 
     private <T, C> Held<T> hold(

@@ -6,11 +6,17 @@ import io.gnn4j.config.ConfigMap;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.extension.Held;
 import io.gnn4j.graph.LiveGraph;
+import io.gnn4j.neighbour.NodeRowsFile;
 import io.gnn4j.recommend.ExactScan;
+import io.gnn4j.recommend.ItemWeights;
+import io.gnn4j.recommend.PairEncoder;
 import io.gnn4j.recommend.Parallel;
 import io.gnn4j.recommend.Popularity;
 import io.gnn4j.recommend.QueryEncoder;
+import io.gnn4j.recommend.RankedLists;
+import io.gnn4j.recommend.RankedModel;
 import io.gnn4j.recommend.RecommendConfig;
+import io.gnn4j.recommend.SourceEncoder;
 import io.gnn4j.recommend.VectorTable;
 import io.gnn4j.recommend.Walk;
 import io.gnn4j.registry.ModelLease;
@@ -62,15 +68,31 @@ final class AnswerCall implements AutoCloseable {
         return lease.model();
     }
 
-    QueryEncoder encoder(ServedModel model, Task task) {
-        requirePropagation(model);
+    /** @param contextual whether the caller names items beside the history of its sources */
+    SourceEncoder encoder(ServedModel model, Task task, boolean contextual) {
+        if (Manifest.VECTORS.equals(model.contract())) {
+            var property = model.contextProperty() == null ? model.embeddingProperty() : model.contextProperty();
+            return new PairEncoder(graph, task, property, table(model, task.recommend()), model.serving(), contextual);
+        }
+        requireVectors(model);
         var contexts = hold(gnn.services().caches().rows(
             gnn.database(), task.recommend(), model.contextProperty(), model.dimension(), guard::check));
         return new QueryEncoder(lease.userEncoder(tx), contexts, model.propagation().history());
     }
 
+    /** What answers for a model without vectors. */
+    RankedModel ranked(ServedModel model, Task task, RecommendConfig config) {
+        var rows = hold(gnn.services().caches().nodeRows(gnn.database(), model,
+            committed -> gnn.services().models().part(committed, model, NodeRowsFile.fileOf(model.manifest())), guard::check));
+        if (Manifest.ITEM_WEIGHTS.equals(model.contract())) {
+            return new ItemWeights(rows, task.recommend(), model.reference(), model.serving().history());
+        }
+        return new RankedLists(rows, graph, task, model.reference(), () ->
+            new Walk(graph, task, config.walk(), config.maxDegree(), popularity(task).get(), guard::check));
+    }
+
     VectorTable table(ServedModel model, String label) {
-        requirePropagation(model);
+        requireVectors(model);
         return hold(gnn.services().caches().table(
             gnn.database(), label, model.embeddingProperty(), model.dimension(), guard::check));
     }
@@ -163,10 +185,10 @@ final class AnswerCall implements AutoCloseable {
         throw new IllegalArgumentException("a NODE is needed, but " + ConfigMap.describe(value) + " was given.");
     }
 
-    private static void requirePropagation(ServedModel model) {
-        if (!Manifest.ITEM_PROPAGATION.equals(model.contract())) {
+    private static void requireVectors(ServedModel model) {
+        if (!model.manifest().hasVectors()) {
             throw new IllegalArgumentException("Model '" + model.reference() + "' has the contract " + model.contract()
-                + "; lists are answered for " + Manifest.ITEM_PROPAGATION + ".");
+                + ", which has no vectors: leave out what compares them, or name another model.");
         }
     }
 

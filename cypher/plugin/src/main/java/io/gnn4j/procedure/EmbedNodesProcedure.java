@@ -3,8 +3,7 @@ package io.gnn4j.procedure;
 
 import io.gnn4j.config.ConfigMap;
 import io.gnn4j.extension.GnnContext;
-import io.gnn4j.recommend.Interactions;
-import io.gnn4j.recommend.QueryEncoder;
+import io.gnn4j.recommend.SourceEncoder;
 import io.gnn4j.recommend.VectorTable;
 import io.gnn4j.task.Task;
 import java.util.ArrayList;
@@ -56,7 +55,7 @@ public class EmbedNodesProcedure {
             var model = call.model(name, call.graph().labels(ids.get(0)));
             var task = Task.of(model.task());
             return call.stream(new Rows(
-                call, task, call.encoder(model, task), call.table(model, task.recommend()), maxDegree, ids));
+                call, task, call.encoder(model, task, false), call.table(model, task.recommend()), maxDegree, ids));
         } catch (RuntimeException | Error wrong) {
             call.close();
             throw wrong;
@@ -67,14 +66,14 @@ public class EmbedNodesProcedure {
     private static final class Rows implements Iterator<EmbeddingRow> {
         private final AnswerCall call;
         private final Task task;
-        private final QueryEncoder encoder;
+        private final SourceEncoder encoder;
         private final VectorTable items;
         private final int maxDegree;
         private final List<Long> ids;
         private Iterator<EmbeddingRow> chunk = List.<EmbeddingRow>of().iterator();
         private int begun;
 
-        Rows(AnswerCall call, Task task, QueryEncoder encoder, VectorTable items, int maxDegree, List<Long> ids) {
+        Rows(AnswerCall call, Task task, SourceEncoder encoder, VectorTable items, int maxDegree, List<Long> ids) {
             this.call = call;
             this.task = task;
             this.encoder = encoder;
@@ -100,14 +99,14 @@ public class EmbedNodesProcedure {
 
         private List<EmbeddingRow> embed(List<Long> nodes) {
             var vectors = new float[nodes.size()][];
-            var histories = new ArrayList<Interactions>();
+            var histories = new ArrayList<SourceEncoder.Source>();
             var users = new ArrayList<Integer>();
             items.snapshot(); // fails when a stored vector cannot be used
             for (int i = 0; i < vectors.length; i++) {
                 var id = nodes.get(i);
                 if (call.graph().hasLabel(id, task.to())) {
                     users.add(i);
-                    histories.add(encoder.read(call.graph(), task, id, maxDegree));
+                    histories.add(new SourceEncoder.Source(id, encoder.read(call.graph(), task, id, maxDegree)));
                 } else if (call.graph().hasLabel(id, task.recommend())) {
                     vectors[i] = items.get(id);
                 } else {
@@ -115,7 +114,7 @@ public class EmbedNodesProcedure {
                         + task.recommend() + "`, which are the labels of the task.");
                 }
             }
-            var queries = encoder.encode(histories);
+            var queries = encoder.encodeSources(histories);
             IntStream.range(0, queries.length).forEach(i -> vectors[users.get(i)] = queries[i]);
             return IntStream.range(0, vectors.length)
                 .mapToObj(i -> new EmbeddingRow(call.graph().node(nodes.get(i)), list(vectors[i]))).toList();

@@ -7,13 +7,17 @@ import io.gnn4j.extension.GnnSettings;
 import io.gnn4j.recommend.Parallel;
 import io.gnn4j.registry.ModelUsers;
 import io.gnn4j.registry.Models;
+import io.gnn4j.registry.NodeJoin;
 import io.gnn4j.registry.PropagateConfig;
 import io.gnn4j.registry.Propagator;
+import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
 import io.gnn4j.writeback.OwnTransactions;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.neo4j.graphdb.Transaction;
 import org.neo4j.kernel.impl.coreapi.InternalTransaction;
@@ -25,8 +29,11 @@ import org.neo4j.procedure.Name;
 import org.neo4j.procedure.Procedure;
 import org.neo4j.procedure.TerminationGuard;
 
-/** Writes the vectors of an {@code item-propagation/1} model. */
+/** Makes a version ready: writes the vectors of a model, or reads and joins what is kept in memory of it. */
 public class EmbedPropagateProcedure {
+    private static final String GRAPH = "A projection of yours with the labels and types of the model's task; null for the contracts"
+        + " vectors/1, item-weights/1 and lists/1, which need none.";
+
     private static final String CONFIGURATION = "{ model :: STRING, an alias ('shop') or a version ('shop:3'), version :: INTEGER,"
         + " beside the name of a model, concurrency :: INTEGER, 1 to 4, half the cores by default }";
 
@@ -45,11 +52,10 @@ public class EmbedPropagateProcedure {
 
     // SCHEMA, for it makes an index in a transaction of its own.
     @Procedure(name = "gnn.embed.propagate", mode = Mode.SCHEMA)
-    @Description("Propagates the item vectors of a model over a projection, writes them to items and users in batches of its own"
-        + " transactions, builds the vector index and makes the version ready. Safe to run again.")
+    @Description("Propagates the item vectors of a model over a projection, or takes finished ones, writes them to the nodes in"
+        + " batches of its own transactions, builds the vector index and makes the version ready. Safe to run again.")
     public Stream<PropagateRow> propagate(
-            @Name(value = "graphName",
-                description = "A projection of yours with the labels and types of the model's task.") String graphName,
+            @Name(value = "graphName", description = GRAPH) String graphName,
             @Name(value = "configuration", description = CONFIGURATION) Map<String, Object> configuration) {
         var config = PropagateConfig.parse(configuration);
         new ModelUsers(gnn.services().config().get(GnnSettings.MODEL_LOAD_USERS)).require(gnn.security(), "gnn.embed.propagate");
@@ -64,37 +70,64 @@ public class EmbedPropagateProcedure {
             });
             var threads = new Parallel(gnn.services().helpers(), config.concurrency(), guard::check);
             var status = ((InternalTransaction) tx).kernelTransaction();
-            var propagator = new Propagator(gnn.services().models(), Models.id(gnn.database()), own, threads, text -> {
+            Consumer<String> progress = text -> {
                 status.setStatusDetails("gnn.embed.propagate: " + text);
                 log.info("gnn.embed.propagate of " + config.model() + ": " + text + ".");
-            });
+            };
+            var propagator = new Propagator(gnn.services().models(), Models.id(gnn.database()), own, threads, progress);
             var model = propagator.find(config);
+            if (needsNoGraph(model, graphName)) {
+                var join = new NodeJoin(gnn.services().models(), Models.id(gnn.database()), own, guard::check, progress);
+                return Stream.of(new PropagateRow(reserved(model, join.estimate(model), () -> join.run(model, config))));
+            }
             var task = Task.of(model.task());
             var projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
             var graph = TaskGraph.of(projection, task, guard::check);
             var estimate = Propagator.estimate(model, graph, guard::check);
-            var share = gnn.services().memory().reserve("the vectors of", model.reference(), gnn.databaseName(), gnn.user(),
-                estimate.bytes(), () -> { });
-            try {
-                return Stream.of(new PropagateRow(propagator.run(model, projection, graph, task, config)));
-            } finally {
-                share.close();
-            }
+            return Stream.of(new PropagateRow(
+                reserved(model, estimate, () -> propagator.run(model, projection, graph, task, config))));
         } finally {
             stopped.set(true);
         }
     }
 
+    private Propagator.Outcome reserved(ServedModel model, Propagator.Estimate estimate, Supplier<Propagator.Outcome> work) {
+        var share = gnn.services().memory().reserve("the vectors of", model.reference(), gnn.databaseName(), gnn.user(),
+            estimate.bytes(), () -> { });
+        try {
+            return work.get();
+        } finally {
+            share.close();
+        }
+    }
+
+    /** @throws IllegalArgumentException when a graph is given that is not needed, or the other way round */
+    private static boolean needsNoGraph(ServedModel model, String graphName) {
+        var none = NodeJoin.suits(model.contract());
+        if (none && graphName != null) {
+            throw new IllegalArgumentException("Model '" + model.reference() + "' follows " + model.contract()
+                + ", which needs no projection. Give null as graphName.");
+        }
+        if (!none && graphName == null) {
+            throw new IllegalArgumentException("Model '" + model.reference() + "' follows " + model.contract()
+                + ": name a projection of its task as graphName.");
+        }
+        return none;
+    }
+
     @Procedure(name = "gnn.embed.propagate.estimate", mode = Mode.READ)
     @Description("The memory that gnn.embed.propagate takes beside the projection.")
     public Stream<EstimateRow> estimate(
-            @Name(value = "graphName",
-                description = "A projection of yours with the labels and types of the model's task.") String graphName,
+            @Name(value = "graphName", description = GRAPH) String graphName,
             @Name(value = "configuration", description = CONFIGURATION) Map<String, Object> configuration) {
         var config = PropagateConfig.parse(configuration);
         var own = new OwnTransactions(gnn.database(), gnn.security(), guard::check);
         var propagator = new Propagator(gnn.services().models(), Models.id(gnn.database()), own, Parallel.none(), text -> { });
         var model = propagator.find(config);
+        if (needsNoGraph(model, graphName)) {
+            return Stream.of(new EstimateRow(new NodeJoin(gnn.services().models(), Models.id(gnn.database()), own, guard::check,
+                text -> { }).estimate(model)));
+        }
         var projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
         return Stream.of(new EstimateRow(
             Propagator.estimate(model, TaskGraph.of(projection, Task.of(model.task()), guard::check), guard::check)));
@@ -104,11 +137,11 @@ public class EmbedPropagateProcedure {
         @Description("Name of the model.") String name,
         @Description("Its version.") long version,
         @Description("`ready`: queries may use it.") String state,
-        @Description("Items in the projection.") long items,
-        @Description("Users in the projection.") long users,
-        @Description("Vectors of the artefact whose key no item of the projection has.") long unmatchedVectors,
-        @Description("Items of the projection that the artefact has no vector for.") long unmatchedNodes,
-        @Description("Vectors written: two to an item, one to a user.") long nodePropertiesWritten,
+        @Description("Items in the projection; without one, in the database.") long items,
+        @Description("Users in the projection; without one, in the database, 0 where the contract has items only.") long users,
+        @Description("Rows of the artefact whose key no node has.") long unmatchedVectors,
+        @Description("Nodes that the artefact has no row for: items, and with vectors/1 and lists/1 users, too.") long unmatchedNodes,
+        @Description("Vectors written.") long nodePropertiesWritten,
         @Description("Nodes that were gone.") long skippedMissing,
         @Description("Nodes that had another label or key than when they were read.") long skippedChanged,
         @Description("Batches committed; each stays whatever becomes of this transaction.") long batchesCommitted,

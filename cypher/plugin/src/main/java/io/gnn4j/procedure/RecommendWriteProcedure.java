@@ -3,14 +3,15 @@ package io.gnn4j.procedure;
 
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.graph.LiveGraph;
+import io.gnn4j.neighbour.NodeRowsFile;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.RecommendWriteConfig;
 import io.gnn4j.recommend.VectorRows;
 import io.gnn4j.recommend.VectorTable;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
-import io.gnn4j.writeback.ListWriter;
 import io.gnn4j.writeback.ListWriter.Row;
+import io.gnn4j.writeback.ListWriter;
 import io.gnn4j.writeback.OwnTransactions;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -86,6 +87,7 @@ public class RecommendWriteProcedure {
             var users = config.users() == null ? call.graph().count(task.to()) : config.users().length;
             var items = call.graph().count(task.recommend());
             var vectors = !config.lists().comparesVectors() ? 0
+                : !model.manifest().hasVectors() ? NodeRowsFile.bytes(model.manifest())
                 : VectorTable.bytes(items, model.dimension()) + VectorRows.bytes(items, model.dimension());
             var batches = (long) config.lists().concurrency() * Math.min(users, config.batchSize())
                 * (1_000 + 300L * config.lists().topK());

@@ -4,6 +4,7 @@ package io.gnn4j.procedure;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.recommend.Candidates.Candidate;
 import io.gnn4j.recommend.Neighbours;
+import io.gnn4j.recommend.RankedModel;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.Recommender;
 import io.gnn4j.recommend.Recommender.VectorModel;
@@ -73,18 +74,21 @@ public class SimilarProcedure {
         }
         VectorModel vectors = null;
         float[] query = null;
-        if (config.comparesVectors()) {
+        RankedModel ranked = null;
+        if (config.comparesVectors() && !model.manifest().hasVectors()) {
+            ranked = call.ranked(model, task, config);
+        } else if (config.comparesVectors()) {
             var table = call.table(model, user ? task.to() : task.recommend());
             vectors = new VectorModel(null, table, config.cosine(), call.scan(config.concurrency()));
-            query = user ? userVector(call, config, task, call.encoder(model, task), source) : table.get(source);
+            query = user ? userVector(call, config, task, call.encoder(model, task, false), source) : table.get(source);
             if (query == null || Recommender.isZero(query)) {
                 throw new IllegalArgumentException("Node " + source + " has no vector in model '" + model.reference() + "'. "
                     + (user ? "A user gets one by interactions with items the model knows."
                         : "An item gets one from `CALL gnn.embed.propagate` or the next `gnn4j deploy`."));
             }
         }
-        return new Neighbours(graph, task, config, vectors, call.itemVectors(config, model, user ? task.to() : task.recommend()),
-            call.popularity(task), System::currentTimeMillis, call.guard()).of(source, user, query);
+        return new Neighbours(graph, task, config, vectors, ranked,
+            call.itemVectors(config, model, user ? task.to() : task.recommend()), call.popularity(task), System::currentTimeMillis, call.guard()).of(source, user, query);
     }
 
     private static float[] userVector(
@@ -103,8 +107,8 @@ public class SimilarProcedure {
     public record SimilarRow(
         @Description("The similar node; it has the same label.") Node node,
         @Description("Position in the list, from 1.") long rank,
-        @Description("Cosine of the two vectors (in [-1, 1]) or their dot product (unbounded), as `similarity` says; of a"
-            + " walk the probability of coming there, popular items held back; of a blend the sum of `scores`.") double score,
+        @Description("Cosine of the two vectors (in [-1, 1]) or their dot product (unbounded), as `similarity` says; the weight"
+            + " between items where a model has no vectors; of a walk the probability of coming there, popular items held back; of a blend the sum of `scores`.") double score,
         @Description("The partial scores by name: vector, or walk; of items by a walk also count, lift and supporters; of"
             + " a blend each source's part of the sum.") Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared), walk or blend.") String origin) {}

@@ -2,6 +2,7 @@
 package io.gnn4j.recommend;
 
 import io.gnn4j.task.Behaviour;
+import io.gnn4j.task.Task;
 import java.util.List;
 import java.util.function.LongConsumer;
 import org.eclipse.collections.api.set.primitive.LongSet;
@@ -36,4 +37,13 @@ public interface LiveStore {
      */
     Interactions interactions(
         long id, boolean user, List<Behaviour> behaviours, String otherLabel, String timeProperty, int maxDegree);
+
+    /** The items of a user; times are read only where they decide which of more than {@code limit} are the newest. */
+    default Interactions newestInteractions(Task task, long user, int limit, int maxDegree) {
+        var via = List.copyOf(task.via().values());
+        var found = interactions(user, true, via, task.recommend(), null, maxDegree);
+        return found.degree() <= limit || task.timeProperty() == null
+            ? found
+            : interactions(user, true, via, task.recommend(), task.timeProperty(), maxDegree);
+    }
 }

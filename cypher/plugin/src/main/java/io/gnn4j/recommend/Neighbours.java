@@ -20,6 +20,7 @@ public final class Neighbours {
     private final Task task;
     private final RecommendConfig config;
     private final VectorModel vectors;
+    private final RankedModel ranked;
     private final LongFunction<float[]> nodeVectors;
     private final Supplier<Popularity> popularity;
     private final LongSupplier clock;
@@ -27,15 +28,17 @@ public final class Neighbours {
 
     /**
      * @param vectors null unless vectors are compared; its table holds nodes of the label that is asked for
+     * @param ranked what is asked in place of vectors by a model that has none, else null
      * @param nodeVectors vectors of those nodes by id, null where there is none; asked only where diversity is wanted
      */
     public Neighbours(
-            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, LongFunction<float[]> nodeVectors,
-            Supplier<Popularity> popularity, LongSupplier clock, Runnable guard) {
+            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, RankedModel ranked,
+            LongFunction<float[]> nodeVectors, Supplier<Popularity> popularity, LongSupplier clock, Runnable guard) {
         this.store = store;
         this.task = task;
         this.config = config;
         this.vectors = vectors;
+        this.ranked = ranked;
         this.nodeVectors = nodeVectors;
         this.popularity = popularity;
         this.clock = clock;
@@ -53,7 +56,7 @@ public final class Neighbours {
         var label = user ? task.to() : task.recommend();
         var sources = new HashMap<String, RankedSource>();
         if (config.comparesVectors()) {
-            sources.put(RecommendConfig.VECTOR, vector(query, excluded));
+            sources.put(RecommendConfig.VECTOR, ranked == null ? vector(query, excluded) : ranked.like(source, user, excluded));
         }
         if (config.walks()) {
             sources.put(RecommendConfig.WALK, walk(source, user, excluded));
@@ -81,7 +84,7 @@ public final class Neighbours {
         var hits = named
             ? VectorCandidates.among(table, state, query, vectors.cosine(), config.candidates(), excluded)
             : vectors.scan().best(state, List.of(new Query(query, asked, excluded)), vectors.cosine()).get(0);
-        return new VectorSource(table, state, vectors.scan(), query, vectors.cosine(), excluded, asked, hits);
+        return new VectorSource(table, state, vectors.scan(), query, vectors.cosine(), excluded, asked, hits, "exact");
     }
 
     private Walk.Reached walk(long source, boolean user, LongHashSet excluded) {

@@ -34,11 +34,7 @@ public final class QueryEncoder implements SourceEncoder {
     /** What a user's vector is made from; times are read only where they decide which interactions are the newest. */
     @Override
     public Interactions read(LiveStore store, Task task, long user, int maxDegree) {
-        var via = List.copyOf(task.via().values());
-        var found = store.interactions(user, true, via, task.recommend(), null, maxDegree);
-        return found.degree() <= limit || task.timeProperty() == null
-            ? found
-            : store.interactions(user, true, via, task.recommend(), task.timeProperty(), maxDegree);
+        return store.newestInteractions(task, user, limit, maxDegree);
     }
 
     @Override

@@ -2,7 +2,7 @@
 package io.gnn4j.recommend;
 
 /** What one method says: its items in order, and its score of any one item. */
-interface RankedSource {
+public interface RankedSource {
     /** Best first, without what stays away; the same object at each call. */
     Candidates list();
 

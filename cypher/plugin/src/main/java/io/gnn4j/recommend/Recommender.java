@@ -45,6 +45,7 @@ public final class Recommender {
     private final Task task;
     private final RecommendConfig config;
     private final VectorModel vectors;
+    private final RankedModel ranked;
     private final Supplier<Popularity> popularity;
     private final LongSupplier clock;
     private final Runnable guard;
@@ -58,6 +59,7 @@ public final class Recommender {
 
     /**
      * @param vectors null unless vectors are compared
+     * @param ranked what is asked in place of vectors by a model that has none, else null
      * @param itemVectors vectors of items by id, null where there is none; asked only where diversity is wanted
      * @param popularity asked only when it is needed: making it costs
      * @param clock now, in epoch milliseconds, for durations of {@code seen} and ages
@@ -66,12 +68,13 @@ public final class Recommender {
      * @throws io.gnn4j.config.InvalidConfiguration when the configuration does not fit the task
      */
     public Recommender(
-            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, LongFunction<float[]> itemVectors,
-            Supplier<Popularity> popularity, LongSupplier clock, Deadline deadline, Runnable guard) {
+            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, RankedModel ranked,
+            LongFunction<float[]> itemVectors, Supplier<Popularity> popularity, LongSupplier clock, Deadline deadline, Runnable guard) {
         this.store = store;
         this.task = task;
         this.config = config;
         this.vectors = vectors;
+        this.ranked = ranked;
         this.itemVectors = itemVectors;
         this.deadline = deadline;
         this.popularity = popularity;
@@ -135,13 +138,15 @@ public final class Recommender {
         }
         if (vectors != null) {
             score(answers);
+        } else if (ranked != null) {
+            answers.forEach(answer -> answer.model = ranked.to(answer.asked(), answer.excluded));
         }
         return answers;
     }
 
     private void score(List<Answer> answers) {
         var queries = vectors.encoder().encodeSources(
-            answers.stream().map(answer -> new SourceEncoder.Source(answer.source, answer.history)).toList());
+            answers.stream().map(Answer::asked).toList());
         var table = vectors.table().snapshot();
         var asked = firstAsked(config, table.size());
         var scanned = new ArrayList<Query>();
@@ -153,7 +158,7 @@ public final class Recommender {
                 continue; // nothing is known of it: popularity answers
             }
             if (config.candidates() != null) {
-                answer.vector = source(table, query, answer.excluded, Integer.MAX_VALUE, VectorCandidates.among(
+                answer.model = source(table, query, answer, Integer.MAX_VALUE, VectorCandidates.among(
                     vectors.table(), table, query, vectors.cosine(), config.candidates(), answer.excluded));
             } else {
                 scanned.add(new Query(query, asked, answer.excluded));
@@ -162,12 +167,13 @@ public final class Recommender {
         }
         var hits = scanned.isEmpty() ? List.<Hits>of() : vectors.scan().best(table, scanned, vectors.cosine());
         for (int i = 0; i < hits.size(); i++) {
-            of.get(i).vector = source(table, scanned.get(i).vector(), of.get(i).excluded, asked, hits.get(i));
+            of.get(i).model = source(table, scanned.get(i).vector(), of.get(i), asked, hits.get(i));
         }
     }
 
-    private VectorSource source(VectorTable.Snapshot table, float[] query, LongHashSet excluded, int asked, Hits hits) {
-        return new VectorSource(vectors.table(), table, vectors.scan(), query, vectors.cosine(), excluded, asked, hits);
+    private VectorSource source(VectorTable.Snapshot table, float[] query, Answer answer, int asked, Hits hits) {
+        return new VectorSource(vectors.table(), table, vectors.scan(), query, vectors.cosine(), answer.excluded, asked, hits,
+            vectors.encoder().isCold(answer.asked()) ? "cold" : "exact");
     }
 
     /** A few more than k where some will be turned away: a second scan costs more than a longer list. */
@@ -199,7 +205,7 @@ public final class Recommender {
         final Long source;
         final Interactions history;
         final LongHashSet excluded = new LongHashSet();
-        VectorSource vector;
+        RankedSource model;
         private final boolean item;
         private final Acceptance.List taken = acceptance.list();
         private Candidates list;
@@ -223,6 +229,10 @@ public final class Recommender {
                     excludeSeen();
                 }
             }
+        }
+
+        SourceEncoder.Source asked() {
+            return new SourceEncoder.Source(source, history);
         }
 
         /** The next row, or null when the list is complete. */
@@ -274,13 +284,14 @@ public final class Recommender {
                 filling = true;
                 return popular(Math.max(config.topK(), config.arrangement().isNone() ? 1 : config.arrangement().pool()) + 16);
             }
-            return vector == null ? () -> null : vector.list();
+            // A scan of vectors was told already which items are meant.
+            return model == null ? () -> null : vectors != null ? model.list() : model.list().among(config.candidates());
         }
 
         private Candidates blended() {
             var sources = new HashMap<String, RankedSource>();
-            if (vector != null) {
-                sources.put(RecommendConfig.VECTOR, vector);
+            if (model != null) {
+                sources.put(RecommendConfig.VECTOR, model);
             }
             if (config.walks()) {
                 sources.put(RecommendConfig.WALK, walk(() -> {
@@ -305,7 +316,7 @@ public final class Recommender {
         /** What a time budget never cuts: the scan of all vectors. Without vectors popularity fills the list. */
         private Candidates partial() {
             return () -> {
-                var next = vector == null ? null : vector.list().next();
+                var next = model == null ? null : model.list().next();
                 return next == null ? null : new Candidate(next.id(), next.score(), next.scores(), "partial");
             };
         }
@@ -347,6 +358,9 @@ public final class Recommender {
         private Interactions interactions(long user) {
             if (vectors != null && !config.walks()) {
                 return vectors.encoder().read(store, task, user, config.maxDegree());
+            }
+            if (ranked != null && !config.walks()) {
+                return ranked.read(store, task, user, config.maxDegree());
             }
             var time = config.walks() ? task.timeProperty() : null;
             return store.interactions(user, true, via, task.recommend(), time, config.maxDegree());

@@ -19,4 +19,9 @@ public interface SourceEncoder {
 
     /** @return [B, D]; the zero vector for a source of which the model knows nothing */
     float[][] encodeSources(List<Source> sources);
+
+    /** Whether a source's vector stands in for one the model does not have. */
+    default boolean isCold(Source source) {
+        return false;
+    }
 }

@@ -14,6 +14,7 @@ final class VectorCandidates implements Candidates {
     private final float[] query;
     private final boolean cosine;
     private final LongHashSet excluded;
+    private final String origin;
     private Hits hits;
     private int asked;
     private int at;
@@ -21,15 +22,18 @@ final class VectorCandidates implements Candidates {
     /**
      * @param excluded ids that never come
      * @param first the best {@code asked}, already found
+     * @param origin of the rows
      */
     VectorCandidates(
-            VectorTable.Snapshot table, ExactScan scan, float[] query, boolean cosine, LongHashSet excluded, int asked, Hits first) {
+            VectorTable.Snapshot table, ExactScan scan, float[] query, boolean cosine, LongHashSet excluded, int asked, Hits first,
+            String origin) {
         this.table = table;
         this.scan = scan;
         this.query = query;
         this.cosine = cosine;
         this.excluded = LongHashSet.newSet(excluded);
         this.asked = asked;
+        this.origin = origin;
         hits = first;
     }
 
@@ -48,7 +52,7 @@ final class VectorCandidates implements Candidates {
             }
         }
         var i = at++;
-        return new Candidate(hits.ids()[i], hits.scores()[i], Map.of("vector", hits.scores()[i]), "exact");
+        return new Candidate(hits.ids()[i], hits.scores()[i], Map.of("vector", hits.scores()[i]), origin);
     }
 
     /** The scores of given items alone. */

@@ -22,10 +22,11 @@ final class VectorSource implements RankedSource {
      * @param excluded ids that never come
      * @param asked how many {@code first} was asked for; {@link Integer#MAX_VALUE}: it holds all that may come back
      * @param first the best of them
+     * @param origin of the rows
      */
     VectorSource(
             VectorTable table, VectorTable.Snapshot state, ExactScan scan, float[] query, boolean cosine, LongHashSet excluded,
-            int asked, Hits first) {
+            int asked, Hits first, String origin) {
         this.table = table;
         this.state = state;
         this.scan = scan;
@@ -33,7 +34,7 @@ final class VectorSource implements RankedSource {
         this.cosine = cosine;
         this.excluded = excluded;
         this.first = asked == Integer.MAX_VALUE ? null : first;
-        list = new VectorCandidates(state, scan, query, cosine, excluded, asked, first);
+        list = new VectorCandidates(state, scan, query, cosine, excluded, asked, first, origin);
     }
 
     @Override

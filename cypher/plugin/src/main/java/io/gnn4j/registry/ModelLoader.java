@@ -40,8 +40,14 @@ public final class ModelLoader {
         var manifest = Manifest.parse(files.get(Manifest.FILE));
         var model = files.get(Manifest.MODEL_FILE);
         LiveSchema.check(tx, manifest.schema());
-        // All that an opening checks: hash, scan, signature, golden sample.
-        OnnxModel.open(manifest, model, inferenceThreads).close();
+        if (manifest.hasNetwork() != (model != null)) {
+            throw new ModelRefused("the zip file", manifest.hasNetwork() ? "It has no " + Manifest.MODEL_FILE + "."
+                : "It has " + Manifest.MODEL_FILE + ", which a model of " + manifest.contract() + " does not have.");
+        }
+        if (model != null) {
+            // All that an opening checks: hash, scan, signature, golden sample.
+            OnnxModel.open(manifest, model, inferenceThreads).close();
+        }
 
         NameLock.acquire(tx, name);
         var versions = store.versions(tx, name);
@@ -50,8 +56,16 @@ public final class ModelLoader {
         abandon(versions, same);
         var node = same != null ? same : create(tx, name, versions, manifest);
         store(tx, node, Manifest.FILE, 0, files.get(Manifest.FILE));
+        if (model != null) {
+            storeNetwork(tx, node, manifest.part(Manifest.MODEL_FILE), model);
+        }
+        complete(node, manifest);
+        return info(node);
+    }
+
+    private void storeNetwork(Transaction tx, Node node, Manifest.Part part, byte[] model) {
         var start = 0;
-        for (var piece : manifest.part(Manifest.MODEL_FILE).pieces()) {
+        for (var piece : part.pieces()) {
             var bytes = Arrays.copyOfRange(model, start, Math.toIntExact(start + piece.bytes()));
             if (!Hash.sha256(bytes).equals(piece.sha256())) {
                 throw new ModelRefused(Manifest.MODEL_FILE, "Piece " + piece.index() + " does not have the sha256 of the manifest.");
@@ -59,8 +73,6 @@ public final class ModelLoader {
             store(tx, node, Manifest.MODEL_FILE, piece.index(), bytes);
             start += bytes.length;
         }
-        complete(node, manifest);
-        return info(node);
     }
 
     private static ModelState state(Node node) {
@@ -88,14 +100,16 @@ public final class ModelLoader {
         node.setProperty("sha256", manifest.sha256());
         node.setProperty("task", manifest.text("task"));
         node.setProperty("metrics", manifest.text("metrics"));
-        node.setProperty("dimension", (long) manifest.dimension());
-        node.setProperty("similarity", manifest.similarity());
-        var served = new ServedModel(null, name, version, ModelState.LOADING, 0, manifest);
-        node.setProperty("embeddingProperty", served.embeddingProperty());
-        if (served.contextProperty() != null) {
-            node.setProperty("contextProperty", served.contextProperty());
+        if (manifest.hasVectors()) {
+            var served = new ServedModel(null, name, version, ModelState.LOADING, 0, manifest);
+            node.setProperty("dimension", (long) manifest.dimension());
+            node.setProperty("similarity", manifest.similarity());
+            node.setProperty("embeddingProperty", served.embeddingProperty());
+            if (served.contextProperty() != null) {
+                node.setProperty("contextProperty", served.contextProperty());
+            }
+            node.setProperty("vectorIndex", served.vectorIndex());
         }
-        node.setProperty("vectorIndex", served.vectorIndex());
         node.setProperty("createdAt", System.currentTimeMillis());
         return node;
     }
@@ -191,12 +205,14 @@ public final class ModelLoader {
         var name = ModelStore.text(node, "name");
         var version = ModelStore.version(node);
         var served = manifest == null ? null : new ServedModel(null, name, version, state(node), 0, manifest);
+        // A damaged version may have left vectors: it is shown where they would be.
+        var vectors = manifest == null || manifest.hasVectors() ? ModelName.property(name, version) : null;
         return new ModelInfo(name, version, state(node), store.aliasesOf(node),
             manifest == null ? null : manifest.contract(), ModelStore.text(node, "sha256"),
             manifest == null ? Map.of() : manifest.task(),
             manifest == null ? List.of() : (List<Object>) manifest.json().get("metrics"),
-            manifest == null ? null : Long.valueOf(manifest.dimension()), manifest == null ? null : manifest.similarity(),
-            ModelName.property(name, version), served == null ? null : served.contextProperty(), ModelName.property(name, version),
+            manifest == null || !manifest.hasVectors() ? null : Long.valueOf(manifest.dimension()),
+            manifest == null ? null : manifest.similarity(), vectors, served == null ? null : served.contextProperty(), vectors,
             number(node, "createdAt"), number(node, "vectorsAt"), manifest == null ? List.of() : missing(node, manifest));
     }
 

@@ -5,12 +5,14 @@ import io.gnn4j.artefact.Manifest;
 import io.gnn4j.config.Suggestion;
 import io.gnn4j.inference.OnnxModel;
 import io.gnn4j.memory.MemoryBudget;
+import java.io.InputStream;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.neo4j.graphdb.Node;
@@ -104,13 +106,27 @@ public final class Models implements AutoCloseable {
         return store;
     }
 
-    /** @return false when another call is at it */
-    boolean beginWriting(ModelLeases.Key key) {
-        return writing.add(key);
-    }
-
-    void endWriting(ModelLeases.Key key) {
-        writing.remove(key);
+    /**
+     * Runs what writes the vectors of a version, or makes it ready, one at a time.
+     *
+     * @throws IllegalStateException when another call is at it, or the version is being removed
+     */
+    <T> T writing(UUID database, ServedModel model, Function<ModelLease, T> work) {
+        var key = new ModelLeases.Key(database, model.name(), model.version());
+        if (!leases.hold(key)) {
+            throw new IllegalStateException("Model '" + model.reference() + "' is being removed. Load its artefact again.");
+        }
+        try (var lease = new ModelLease(this, key, model)) {
+            if (!writing.add(key)) {
+                throw new IllegalStateException("Another call is writing the vectors of model '" + model.reference()
+                    + "'. Wait for it, or end it with TERMINATE TRANSACTION.");
+            }
+            try {
+                return work.apply(lease);
+            } finally {
+                writing.remove(key);
+            }
+        }
     }
 
     /** {@link #resolve} of an alias or version in any state. */
@@ -187,6 +203,11 @@ public final class Models implements AutoCloseable {
     private static String references(List<Node> versions) {
         return versions.stream().map(node -> "'" + ModelStore.text(node, "name") + ":" + ModelStore.version(node) + "'")
             .collect(Collectors.joining(", "));
+    }
+
+    /** A stored file of a version, each piece hashed before a byte of it is given out. */
+    public InputStream part(Transaction tx, ServedModel model, String file) {
+        return new PieceStream(store, tx, model.name(), model.version(), model.manifest().part(file));
     }
 
     EncoderCache.Open open(UUID database, Transaction tx, ServedModel model) {

@@ -6,24 +6,37 @@ import io.gnn4j.artefact.Manifest;
 import io.gnn4j.artefact.ModelRefused;
 import io.gnn4j.writeback.OwnTransactions;
 import java.io.InputStream;
+import java.util.function.IntFunction;
+import org.neo4j.graphdb.Transaction;
 
 /** A stored part as one stream: one piece in memory at a time, each hashed before a byte of it is given out. */
 final class PieceStream extends InputStream {
-    private final ModelStore store;
-    private final OwnTransactions own;
-    private final String name;
-    private final long version;
+    private final IntFunction<byte[]> stored;
+    private final String reference;
     private final Manifest.Part part;
     private byte[] piece = new byte[0];
     private int next;
     private int at;
 
+    /** Reads each piece in a transaction of its own. */
     PieceStream(ModelStore store, OwnTransactions own, String name, long version, Manifest.Part part) {
-        this.store = store;
-        this.own = own;
-        this.name = name;
-        this.version = version;
+        this(index -> own.read(tx -> bytes(store, tx, name, version, part, index)), name + ":" + version, part);
+    }
+
+    /** Reads all pieces in one transaction. */
+    PieceStream(ModelStore store, Transaction tx, String name, long version, Manifest.Part part) {
+        this(index -> bytes(store, tx, name, version, part, index), name + ":" + version, part);
+    }
+
+    private PieceStream(IntFunction<byte[]> stored, String reference, Manifest.Part part) {
+        this.stored = stored;
+        this.reference = reference;
         this.part = part;
+    }
+
+    private static byte[] bytes(ModelStore store, Transaction tx, String name, long version, Manifest.Part part, int index) {
+        return store.model(tx, name, version).map(model -> store.pieces(model, part.file()).get(index))
+            .map(ModelStore::bytes).orElse(new byte[0]);
     }
 
     /** @return false at the end */
@@ -33,10 +46,9 @@ final class PieceStream extends InputStream {
                 return false;
             }
             var declared = part.pieces().get(next);
-            piece = own.read(tx -> store.model(tx, name, version).map(model -> store.pieces(model, part.file()).get(declared.index()))
-                .map(ModelStore::bytes).orElse(new byte[0]));
+            piece = stored.apply(declared.index());
             if (piece.length != declared.bytes() || !Hash.sha256(piece).equals(declared.sha256())) {
-                throw new ModelRefused(part.file(), "Piece " + declared.index() + " of '" + name + ":" + version
+                throw new ModelRefused(part.file(), "Piece " + declared.index() + " of '" + reference
                     + "' is missing or was changed (sha256 differs). Send it again with gnn.model.addPart.");
             }
             next++;

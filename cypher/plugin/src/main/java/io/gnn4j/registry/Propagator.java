@@ -85,9 +85,9 @@ public final class Propagator {
         return own.read(tx -> {
             var served = config.version() == null ? models.byReference(tx, config.model())
                 : models.byReference(tx, config.model() + ":" + config.version());
-            if (!Manifest.ITEM_PROPAGATION.equals(served.contract())) {
+            if (!Manifest.ITEM_PROPAGATION.equals(served.contract()) && !NodeJoin.suits(served.contract())) {
                 throw new IllegalArgumentException("Model '" + served.reference() + "' follows " + served.contract()
-                    + "; only " + Manifest.ITEM_PROPAGATION + " is propagated.");
+                    + ", which this version does not make ready.");
             }
             if (served.state() == ModelState.LOADING) {
                 var missing = models.loader().list(tx).stream()
@@ -118,21 +118,7 @@ public final class Propagator {
     }
 
     public Outcome run(ServedModel model, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
-        var key = new ModelLeases.Key(database, model.name(), model.version());
-        if (!models.leases().hold(key)) {
-            throw new IllegalStateException("Model '" + model.reference() + "' is being removed. Load its artefact again.");
-        }
-        try (var lease = new ModelLease(models, key, model)) {
-            if (!models.beginWriting(key)) {
-                throw new IllegalStateException("Another call is writing the vectors of model '" + model.reference()
-                    + "'. Wait for it, or end it with TERMINATE TRANSACTION.");
-            }
-            try {
-                return write(lease, projection, graph, task, config);
-            } finally {
-                models.endWriting(key);
-            }
-        }
+        return models.writing(database, model, lease -> write(lease, projection, graph, task, config));
     }
 
     private Outcome write(ModelLease lease, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
@@ -166,12 +152,12 @@ public final class Propagator {
         var write = clock.lap();
         progress.accept("building the vector index " + model.vectorIndex());
         VectorIndexes.ensureOnline(own, model.vectorIndex(), task.recommend(), model.embeddingProperty(), model.dimension(), guard);
-        finish(model);
+        finish(models, own, model);
         return new Outcome(model, items, graph.users(), join.unmatched(), items - join.matched(), written, preProcessing, compute, write,
             clock.lap(), config.toMap(model));
     }
 
-    private static final class Clock {
+    static final class Clock {
         private long last = System.nanoTime();
 
         long lap() {
@@ -295,7 +281,8 @@ public final class Propagator {
         }
     }
 
-    private void finish(ServedModel model) {
+    /** The last transaction: from now on queries see the version. */
+    static void finish(Models models, OwnTransactions own, ServedModel model) {
         own.write(tx -> {
             NameLock.acquire(tx, model.name());
             var node = models.store().model(tx, model.name(), model.version())
@@ -312,7 +299,8 @@ public final class Propagator {
         });
     }
 
-    private static Node find(Transaction tx, long id) {
+    /** @return null when it is gone */
+    static Node find(Transaction tx, long id) {
         try {
             return NodeIds.node(tx, id);
         } catch (NotFoundException gone) {

@@ -23,12 +23,12 @@ public record ServedModel(String alias, String name, long version, ModelState st
         return manifest.sha256();
     }
 
-    /** D, the length of every vector. */
+    /** D, the length of every vector; 0 where the contract has none. */
     public int dimension() {
         return manifest.dimension();
     }
 
-    /** {@code dot} or {@code cosine}. */
+    /** {@code dot} or {@code cosine}; null where nothing is compared. */
     public String similarity() {
         return manifest.similarity();
     }
@@ -43,19 +43,28 @@ public record ServedModel(String alias, String name, long version, ModelState st
         return manifest.propagation();
     }
 
+    /** Null unless the contract is {@code vectors/1} or {@code item-weights/1}. */
+    public Manifest.Serving serving() {
+        return manifest.serving();
+    }
+
     /** Everything in the manifest, with Cypher's types. */
     public Map<String, Object> manifestMap() {
         return manifest.json();
     }
 
-    /** Where items have e and users their query vector. Computed, never read: nothing else may enter Cypher text. */
+    /**
+     * Where items have the vector that is compared, and users the one they ask with. Computed, never read: nothing else may
+     * enter Cypher text. Nothing is written there by a contract without vectors.
+     */
     public String embeddingProperty() {
         return ModelName.property(name, version);
     }
 
-    /** Where items have c; null when the contract has none. */
+    /** Where items have c, or, where users are items, too, the vector they ask with; null when the contract has none. */
     public String contextProperty() {
-        return Manifest.ITEM_PROPAGATION.equals(contract()) ? embeddingProperty() + "_c" : null;
+        var asked = Manifest.VECTORS.equals(contract()) && manifest.isOneSided();
+        return asked || Manifest.ITEM_PROPAGATION.equals(contract()) ? embeddingProperty() + "_c" : null;
     }
 
     public String vectorIndex() {

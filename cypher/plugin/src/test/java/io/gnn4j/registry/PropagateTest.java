@@ -191,7 +191,7 @@ class PropagateTest {
         query("MATCH (i:Item) SET i.id = toString(i.id)");
         project(List.of("BUY", "VIEW"));
         fails("CALL gnn.embed.propagate('shop', {model: 'shop:1'})",
-            "None of its 4 vectors belongs to a node: its keys are like INTEGER 101,"
+            "None of its 4 rows belongs to a node: its keys are like INTEGER 101,"
             + " those of :Item like STRING '10");
     }
 
