@@ -192,6 +192,12 @@ final class AnswerCall implements AutoCloseable {
         }
     }
 
+    /** Closed with the call. */
+    <T extends AutoCloseable> T closing(T taken) {
+        held.push(taken);
+        return taken;
+    }
+
     private <T> T hold(Held<T> taken) {
         held.push(taken);
         return taken.value();

@@ -64,6 +64,31 @@ public final class QueryEncoder implements SourceEncoder {
         return queries;
     }
 
+    /**
+     * What one user's vector is made from, all of one state.
+     *
+     * @param read the interactions that count, the newest {@link #limit()} of them
+     * @param contexts c of each of them, null where the model has not met the item
+     * @param query [D]
+     */
+    public record Parts(Interactions read, float[][] contexts, float[] query) {}
+
+    /** @param user interactions with times where there are more than {@link #limit()}, at least one */
+    public Parts parts(Interactions user) {
+        var read = user.newest(limit);
+        var vectors = contexts.get(read.ids());
+        var dimension = encoder.dimension();
+        var context = new float[vectors.length * dimension];
+        var weight = new float[vectors.length];
+        for (int i = 0; i < vectors.length; i++) {
+            weight[i] = (float) read.weights()[i];
+            if (vectors[i] != null) {
+                System.arraycopy(vectors[i], 0, context, i * dimension, dimension);
+            }
+        }
+        return new Parts(read, vectors, encoder.encode(context, weight, user.degree()));
+    }
+
     private void encode(
             List<Interactions> users, List<Interactions> read, int[] order, int start, int end, float[][] queries) {
         var batch = end - start;

@@ -1,0 +1,1 @@
+CREATE (:User {id: 1}), (:Item {id: 1});
