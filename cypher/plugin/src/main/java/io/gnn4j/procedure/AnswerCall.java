@@ -74,7 +74,15 @@ final class AnswerCall implements AutoCloseable {
             var property = model.contextProperty() == null ? model.embeddingProperty() : model.contextProperty();
             return new PairEncoder(graph, task, property, table(model, task.recommend()), model.serving(), contextual);
         }
-        requireVectors(model);
+        return propagation(model, task);
+    }
+
+    /** The user side of a model whose users are sums over their items. */
+    QueryEncoder propagation(ServedModel model, Task task) {
+        if (!Manifest.ITEM_PROPAGATION.equals(model.contract())) {
+            throw new IllegalArgumentException("Model '" + model.reference() + "' has the contract " + model.contract()
+                + "; this is told of " + Manifest.ITEM_PROPAGATION + ".");
+        }
         var contexts = hold(gnn.services().caches().rows(
             gnn.database(), task.recommend(), model.contextProperty(), model.dimension(), guard::check));
         return new QueryEncoder(lease.userEncoder(tx), contexts, model.propagation().history());

@@ -95,7 +95,7 @@ public class ExplainProcedure {
                 throw new IllegalArgumentException("Node " + source + " is neither a `" + task.to() + "` nor a `" + task.recommend()
                     + "`, which are the labels of the task.");
             }
-            var encoder = call.encoder(model, task);
+            var encoder = call.propagation(model, task);
             var table = call.table(model, task.recommend());
             table.snapshot(); // fails when a stored vector cannot be used
             var vector = table.get(target);
