@@ -430,6 +430,46 @@ def test_chebycf_equals_its_filter_on_the_dense_spectrum():
     assert model.scores(np.arange(40)) == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_bspm_equals_an_integration_in_small_steps(early):
+    data = awkward()
+    given = {"factors": 5, "beta": 0.4, "sharpen": 0.9, "early": early}
+    model = models.recommender("bspm")(given, seed=1).fit(data)
+    x, r = dense_graph(data)
+    p, root = r.T @ r, np.sqrt(np.maximum(data.item_degrees, 1))
+    v = np.linalg.svd(r)[2][:5].T
+    low = 0.4 * (x / root) @ v @ v.T * root
+    state = x @ p + (low if early else 0)
+    for _ in range(20_000):
+        state = state - 0.9 / 20_000 * state @ p
+    # One Runge-Kutta step of .9 is off by about .9^5 / 120 of the signal.
+    assert model.scores(np.arange(40)) == pytest.approx(state + (0 if early else low), abs=0.03)
+
+
+def test_neumf_scores_a_catalogue_as_its_training_scores_pairs():
+    from gds_pipelines.losses import bce
+    from gds_pipelines.models import neumf
+    from gds_pipelines.training import Moment
+
+    data = awkward()
+    given = {"dimension": 6, "epochs": 2, "regularization": 0.0, "batch_pairs": 50, "loss": "bce"}
+    model = models.recommender("neumf")(given, seed=1).fit(data, options=OPTIONS)
+    learner = neumf._Learner(model, data, None)
+    with torch.no_grad():
+        for name, value in learner.weights.items():
+            value.copy_(torch.from_numpy(model._tables[name]))
+    rngs = [np.random.default_rng(7) for _ in range(2)]
+    moment = Moment(0, 0, torch.device("cpu"), rngs[0], np.arange(50))
+    users, items, negatives, weights = learner.batches.batch(moment)
+    table = torch.from_numpy(model.scores(np.arange(40)))
+    expected = bce(table[users, items], table[users[:, None], negatives], weights)
+    found = learner.forward(replace(moment, rng=rngs[1]))
+    assert float(found.detach()) == pytest.approx(float(expected), rel=1e-5)
+    assert model.recommend([5], 7).scores[0] == pytest.approx(
+        np.sort(np.where(data.matrix.toarray()[5] > 0, -np.inf, table[5].numpy()))[::-1][:7], abs=1e-5
+    )
+
+
 # Order 1: the plateau is 1 at -1 and 0 at 1; taken as values at the nodes -+1/sqrt 2 the line is 1/2 - t /
 # sqrt 2.
 def test_plateau_coefficients_match_values_worked_by_hand():
