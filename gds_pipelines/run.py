@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gds_pipelines import models, splits
+from gds_pipelines import models, protocols, splits, tuning
 from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.evaluation import evaluate
 from gds_pipelines.interactions import Interactions
@@ -29,6 +29,7 @@ from gds_pipelines.models.base import Recommender
 from gds_pipelines.splits import Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import CHECKPOINT, TrainingOptions
+from gds_pipelines.tuning import Bounds
 
 SPLITS = ("time", "leave-last", "random", "none")
 DEFAULT_K = (10, 20)
@@ -185,6 +186,8 @@ def execute(
     seed: int = 0,
     k: Sequence[int] = DEFAULT_K,
     options: TrainingOptions | None = None,
+    tune: Bounds | None = None,
+    fixed: Mapping[str, Any] | None = None,
     on_step: Callable[[str], None] = lambda text: None,
 ) -> Run:
     """Train ``model``, measure it and the baselines on the same split, refit it on everything, keep it.
@@ -195,6 +198,10 @@ def execute(
             refitted on ``interactions`` either way.
         baselines: names of models to stand beside it; the model itself is not measured twice.
         refit: what is kept is trained on everything; False keeps the measured model.
+        tune: search settings on a part of train first; the best are left in ``tuned.toml`` of the folder, and
+            a search that was stopped goes on when the same command is given again. ``parameters`` is not
+            used then.
+        fixed: settings that are not searched.
         on_step: told what happens now, in words.
     Raises:
         PipelineError: unknown names, bad hyper-parameters, an empty split, a leak; before training.
@@ -214,6 +221,9 @@ def execute(
             "Split", [f"nothing was held out ({parts.description}); take a smaller count or another split"]
         )
 
+    if tune is not None:
+        parameters = _tuned(model, parts, directory, tune, fixed or {}, seed, options, on_step)
+        chosen = models.recommender(model)(parameters, seed=seed)
     table = []
     for one in [chosen, *others] if measure else [chosen]:
         on_step(f"Training {one.info.name} on {len(parts.train):,} pairs")
@@ -255,6 +265,39 @@ def execute(
     for checkpoint in (options.directory or directory / "training").glob(f"*/{CHECKPOINT}"):
         checkpoint.unlink()
     return run
+
+
+def _tuned(
+    model: str,
+    parts: Split,
+    directory: Path,
+    bounds: Bounds,
+    fixed: Mapping[str, Any],
+    seed: int,
+    options: TrainingOptions,
+    on_step: Callable[[str], None],
+) -> dict[str, Any]:
+    """The best settings found within ``bounds``; also written as TOML."""
+    if not tuning.spaces(model):
+        raise InvalidInput("Search", [f"'{model}' has no setting with a range to search"])
+    given = protocols.Parts(parts.train, parts.validation, parts.test, parts.refit(), parts.description)
+    found = tuning.search(
+        model,
+        protocols.get("all-ranking"),
+        given,
+        fixed=fixed,
+        trials=bounds.trials,
+        seconds=bounds.seconds,
+        seed=seed,
+        storage=directory / "tuning.log",
+        options=options,
+        on_trial=lambda trial, best: on_step(
+            f"Trial {trial.number + 1}: {'given up' if trial.value is None else f'{trial.value:.4f}'}, "
+            f"best {best:.4f}"
+        ),
+    )
+    (directory / "tuned.toml").write_text(found.to_toml(), encoding="utf-8")
+    return found.parameters
 
 
 def gnn4j_version() -> str:

@@ -21,6 +21,7 @@ from gds_pipelines.run import SPLITS, Run, SplitRequest, execute
 from gds_pipelines.splits import Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
+from gds_pipelines.tuning import Bounds
 
 SHOWN = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 """Columns of the table a person sees: as many as a terminal is wide; ``--json`` has them all."""
@@ -82,14 +83,19 @@ def split_request(
 
 def hyper_parameters(model: str, settings: Sequence[str], file: Path | None) -> Parameters:
     """``--set`` over a TOML file over the defaults; all faults at once."""
+    given = given_settings(settings, file)
+    return read_parameters(models.recommender(model).Parameters, given, f"Hyper-parameters of '{model}'")
+
+
+def given_settings(settings: Sequence[str], file: Path | None) -> dict[str, Any]:
+    """What ``--set`` and a TOML file say, the former over the latter, names not yet checked."""
     given: dict[str, Any] = {}
     if file is not None:
         try:
             given = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InvalidInput(f"Hyper-parameters in '{file}'", [f"cannot be read: {error}"]) from error
-    given |= parse_settings(settings)
-    return read_parameters(models.recommender(model).Parameters, given, f"Hyper-parameters of '{model}'")
+    return given | parse_settings(settings)
 
 
 def train(
@@ -104,6 +110,8 @@ def train(
     refit: bool = True,
     seed: int = 1,
     options: TrainingOptions | None = None,
+    tune: Bounds | None = None,
+    fixed: Mapping[str, Any] | None = None,
     on_step: Callable[[str], None] = lambda text: None,
 ) -> Run:
     """Project, read, train, measure, keep; the projection is dropped at the end. See ``run.execute``."""
@@ -123,6 +131,8 @@ def train(
         refit=refit,
         seed=seed,
         options=options,
+        tune=tune,
+        fixed=fixed,
         on_step=on_step,
     )
 

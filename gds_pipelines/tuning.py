@@ -32,6 +32,14 @@ MAX_USERS = 4_000
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What ends a search, whichever comes first; None does not bound."""
+
+    trials: int | None = 20
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Trial:
     """One setting that was tried.
 

@@ -1,11 +1,14 @@
 """``gnn4j train``: from the graph to a measured, kept model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gds_pipelines.console import err, fail_in_words, out, print_json
+
+if TYPE_CHECKING:
+    from gds_pipelines.tuning import Bounds
 
 Uri = Annotated[
     str | None,
@@ -31,6 +34,12 @@ def train_command(
         list[str] | None, typer.Option("--set", help="A hyper-parameter, as key=value; may be repeated.")
     ] = None,
     parameters: Annotated[Path | None, typer.Option(help="Hyper-parameters in a TOML file.")] = None,
+    tune: Annotated[
+        int | None, typer.Option(min=1, metavar="TRIALS", help="Search settings first, this many trials.")
+    ] = None,
+    tune_minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Search settings first, no longer than this.")
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(help="time | leave-last | random | none", show_default="what suits the task"),
@@ -59,10 +68,12 @@ def train_command(
 ) -> None:
     """Project TASK, train a model outside the database, measure it beside the baselines, keep it in a folder.
 
-    A run that was killed goes on from its checkpoint when it is started again with the same folder.
+    A run that was killed goes on from its checkpoint when it is started again with the same folder, and so
+    does a search. What a search finds stands in tuned.toml of the folder, for --parameters of later runs.
 
     Example:  gnn4j train shop --model lightgcn --set dimension=64
     Example:  gnn4j train movies.toml --split leave-last --count 10 --out runs/movies
+    Example:  gnn4j train shop --tune 20 --tune-minutes 10
     """
     with fail_in_words(json):
         from gds_pipelines import models, training_run
@@ -82,6 +93,8 @@ def train_command(
                 name,
                 directory,
                 parameters=chosen,
+                tune=None if tune is None and tune_minutes is None else _bounds(tune, tune_minutes),
+                fixed=training_run.given_settings(set_ or [], parameters),
                 split=request,
                 baselines=models.BASELINES if baselines else (),
                 refit=refit,
@@ -98,3 +111,9 @@ def train_command(
         out.print(f"Kept in {run.directory}.")
         if models.recommender(name).info.contract in CONTRACTS:
             out.print(f"Next: gnn4j export {run.directory}, then gnn4j deploy with the file it names")
+
+
+def _bounds(trials: int | None, minutes: float | None) -> "Bounds":
+    from gds_pipelines.tuning import Bounds
+
+    return Bounds(trials, None if minutes is None else minutes * 60)

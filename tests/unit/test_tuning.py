@@ -1,0 +1,94 @@
+"""The search for settings: bounded, resumable, blind to the test part; its file is what train takes."""
+
+import tomllib
+
+import numpy as np
+import pytest
+
+from gds_pipelines import models, protocols, tuning
+from gds_pipelines.errors import InvalidInput
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.training import TrainingOptions
+from gds_pipelines.training_run import hyper_parameters
+
+OPTIONS = TrainingOptions(accelerator="cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(80), 10)
+    items = (users % 4) * 15 + rng.integers(0, 15, len(users))
+    whole = Interactions.from_indices(users, items, user_keys=np.arange(80), item_keys=np.arange(60))
+    return protocols.get("recbole-8-1-1").cut(whole, seed=1)
+
+
+def search(parts, model="rp3beta", **more):
+    return tuning.search(model, protocols.get("recbole-8-1-1"), parts, options=OPTIONS, **more)
+
+
+def test_the_best_trial_wins_and_the_defaults_are_tried_first(parts):
+    heard = []
+    found = search(parts, trials=6, on_trial=lambda trial, best: heard.append(best))
+    assert found.trials[0].parameters == {"alpha": 1.0, "beta": 0.6}
+    assert found.value == max(one.value for one in found.trials if one.state == "complete") == heard[-1]
+    assert found.parameters == next(one.parameters for one in found.trials if one.value == found.value)
+    protocol = protocols.get("recbole-8-1-1")
+    inner = protocol.inner(parts)
+    again = models.recommender("rp3beta")(found.parameters).fit(inner.fit)
+    assert tuning.value_of(protocol, again, inner) == found.value
+
+
+def test_what_is_fixed_is_not_searched_and_the_file_is_read_by_train(parts, tmp_path):
+    found = search(parts, trials=3, fixed={"alpha": 0.5})
+    assert all(set(one.parameters) == {"beta"} for one in found.trials)
+    file = tmp_path / "tuned.toml"
+    file.write_text(found.to_toml())
+    assert tomllib.loads(file.read_text()) == found.parameters
+    assert hyper_parameters("rp3beta", [], file).to_mapping() == found.parameters
+
+
+def test_a_search_that_was_stopped_goes_on_where_it_was(parts, tmp_path):
+    storage = tmp_path / "search" / "tuning.log"
+
+    class Killed(Exception):
+        pass
+
+    def kill(trial, best):
+        if trial.number == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        search(parts, trials=5, storage=storage, on_trial=kill)
+    numbers = []
+    found = search(
+        parts, trials=5, storage=storage, on_trial=lambda trial, best: numbers.append(trial.number)
+    )
+    assert numbers == [3, 4]
+    assert [one.number for one in found.trials] == list(range(5))
+    # Another model in the same file starts from its own beginning.
+    assert len(search(parts, "itemknn", trials=1, storage=storage).trials) == 1
+
+
+def test_trials_that_fall_behind_are_given_up(parts, monkeypatch):
+    """Validation figures are made up: the fifth and later trials are behind from their second epoch on."""
+    from gds_pipelines.models import fism
+
+    calls = iter(range(10_000))
+
+    def figures(self):
+        trial = next(calls) // 3
+        return {"validation_ndcg@20": 1.0 if trial < 4 else 0.1}
+
+    monkeypatch.setattr(fism._Learner, "evaluate", figures)
+    found = search(parts, "fism", trials=6, fixed={"dimension": 4, "epochs": 3})
+    assert [one.state for one in found.trials] == ["complete"] * 4 + ["pruned"] * 2
+
+
+def test_time_ends_a_search_and_bad_requests_are_refused_at_once(parts):
+    assert 1 <= len(search(parts, trials=None, seconds=0.2).trials) < 200
+    with pytest.raises(InvalidInput, match="has no end"):
+        search(parts, trials=None)
+    with pytest.raises(InvalidInput, match="Did you mean 'alpha'"):
+        search(parts, fixed={"alhpa": 1})
+    assert search(parts, "popularity").parameters == {}
