@@ -9,7 +9,7 @@ Imports numpy and scipy only, so all that trains can run without a database.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from gds_pipelines.errors import InvalidInput
+from gds_pipelines.node_features import NodeFeatures
 
 HISTORY_LIMIT = 500
 """How many of a user's newest items a query vector is made of, in Python and in the plugin."""
@@ -31,6 +32,9 @@ class Interactions:
         item_keys: [I] keys by item index, distinct.
         matrix: [U, I] float32 weights > 0, CSR with int32 ascending column indices and no duplicates.
         times: [N] epoch milliseconds in the order of ``matrix.data``, or None where nothing has a time.
+        kinds: [N] uint32 – which behaviours a pair has, bit b for the b-th of the task; None where they
+            are not told apart.
+        item_features, user_features: of all items and users, in index order; None where there are none.
     Use ``from_events`` or ``from_indices``; both reduce parallel events and check what they are given.
     """
 
@@ -38,6 +42,9 @@ class Interactions:
     item_keys: NDArray
     matrix: sp.csr_array
     times: NDArray[np.int64] | None = None
+    kinds: NDArray[np.uint32] | None = None
+    item_features: NodeFeatures | None = None
+    user_features: NodeFeatures | None = None
 
     @classmethod
     def from_events(
@@ -81,8 +88,13 @@ class Interactions:
         *,
         user_keys: ArrayLike,
         item_keys: ArrayLike,
+        kinds: ArrayLike | None = None,
     ) -> Interactions:
-        """As ``from_events``, with dense indices in place of keys."""
+        """As ``from_events``, with dense indices in place of keys.
+
+        Args:
+            kinds: [N] the behaviour of each event, 0 to 31, or None.
+        """
         users = np.asarray(users, dtype=np.int64).ravel()
         items = np.asarray(items, dtype=np.int64).ravel()
         user_keys, item_keys = np.asarray(user_keys), np.asarray(item_keys)
@@ -120,6 +132,10 @@ class Interactions:
         if moment is not None:
             moment = moment.astype(np.int64)[order]
             latest = np.maximum.reduceat(moment, first) if len(pair) else np.zeros(0, np.int64)
+        bits = None
+        if kinds is not None:
+            bits = np.uint32(1) << np.asarray(kinds, np.uint32)[order]
+            bits = np.bitwise_or.reduceat(bits, first) if len(pair) else np.zeros(0, np.uint32)
         kept = order[first]
         pointer = np.zeros(len(user_keys) + 1, np.int64)
         np.cumsum(np.bincount(users[kept], minlength=len(user_keys)), out=pointer[1:])
@@ -129,7 +145,7 @@ class Interactions:
             shape=(len(user_keys), len(item_keys)),
         )
         matrix.has_canonical_format = True
-        return cls(user_keys, item_keys, matrix, latest)
+        return cls(user_keys, item_keys, matrix, latest, bits)
 
     # ---------------------------------------------------------------- sizes and views
 
@@ -175,8 +191,11 @@ class Interactions:
         np.cumsum(np.bincount(self.user_index[mask], minlength=self.n_users), out=pointer[1:])
         matrix = sp.csr_array((m.data[mask], m.indices[mask], pointer), shape=m.shape)
         matrix.has_canonical_format = True
-        return Interactions(
-            self.user_keys, self.item_keys, matrix, None if self.times is None else self.times[mask]
+        return replace(
+            self,
+            matrix=matrix,
+            times=None if self.times is None else self.times[mask],
+            kinds=None if self.kinds is None else self.kinds[mask],
         )
 
     def pairs(self) -> NDArray[np.int64]:

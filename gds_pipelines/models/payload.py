@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import HISTORY_LIMIT
+from model_export.block_schema import BlockSchema
 
 
 @dataclass(frozen=True)
@@ -103,4 +104,24 @@ class RankedLists:
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
 
-Payload = ItemPropagation | VectorPairs | ItemWeights | RankedLists
+@dataclass(frozen=True)
+class BlockModel:
+    """``padded-blocks/1``: an encoder of sampled surroundings; score = dot product of unit vectors.
+
+    Args:
+        schema: n0 = items, n1 = users; relations r(2b), r(2b + 1) of the b-th behaviour, to items, to users.
+            Labels and types are those of the exporter to fill in.
+        module: takes ``module.tensors``, gives [B, D].
+        item_key: name of the feature that stands for the items' key property, where it is one.
+    """
+
+    contract: ClassVar[str] = "padded-blocks/1"
+    schema: BlockSchema
+    module: Any
+    dimension: int
+    item_key: str
+    similarity: str = "dot"
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+
+
+Payload = BlockModel | ItemPropagation | VectorPairs | ItemWeights | RankedLists

@@ -1,0 +1,258 @@
+"""Sampling padded blocks from interactions in memory, for training and for the vectors of a trained model.
+
+Draws follow ``docs/formats.md`` section 6 (uniform, without replacement, all where there are no more than
+K), with indices in place of Neo4j ids. Types: n0 = items, n1 = users; each behaviour is two relations: r(2b)
+to the items, r(2b + 1) to the users. Shapes: R = receivers, K = fan-out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.node_features import NodeFeatures
+from model_export.block_schema import BlockSchema, Feature, NodeType, Relation
+from model_export.padded_blocks import Drawn, PaddedBlocks, build, missing_row
+
+ITEMS, USERS = 0, 1
+LABELS = ("item", "user")
+"""Stand in the schema until the task's own labels are put there; tensors are numbered, not named, by them."""
+VISITOR = -1
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def _mixed(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    z = (z ^ (z >> np.uint64(30))) * _FIRST
+    z = (z ^ (z >> np.uint64(27))) * _SECOND
+    return z ^ (z >> np.uint64(31))
+
+
+def hash64(*values: int | NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The hash of formats.md section 6 over any number of values, elementwise."""
+    a = np.zeros(np.broadcast_shapes(*(np.shape(value) for value in values)), np.uint64)
+    for value in values:
+        a = _mixed(a + _GOLDEN + np.asarray(value, np.int64).astype(np.uint64))
+    return a
+
+
+def below(hashed: NDArray[np.uint64], n: NDArray[np.int64]) -> NDArray[np.int64]:
+    """floor(hashed * n / 2^64), for 0 <= n < 2^31."""
+    wide = n.astype(np.uint64)
+    high = (hashed >> np.uint64(32)) * wide
+    return ((high + ((hashed & _LOW) * wide >> np.uint64(32))) >> np.uint64(32)).astype(np.int64)
+
+
+def draw_positions(
+    degrees: NDArray[np.int64], ids: NDArray[np.int64], k: int, seed: int, hop: int, relation: int
+) -> NDArray[np.int64]:
+    """[R, K] – positions in the list of each receiver, -1 = none; Floyd's draw where it has more than K."""
+    found = np.broadcast_to(np.arange(k), (len(degrees), k)).copy()
+    found[found >= degrees[:, None]] = -1
+    many = np.flatnonzero(degrees > k)
+    if not len(many):
+        return found
+    d, start = degrees[many], hash64(seed, ids[many], hop, relation)
+    drawn = np.full((len(many), k), -1, np.int64)
+    for i in range(k):
+        last = d - k + i
+        at = below(_mixed(start + _GOLDEN + np.uint64(i)), last + 1)
+        taken = (drawn[:, :i] == at[:, None]).any(axis=1)
+        drawn[:, i] = np.where(taken, last, at)
+    found[many] = drawn
+    return found
+
+
+@dataclass(frozen=True)
+class Adjacency:
+    """Senders of every receiver, ascending: CSR without values."""
+
+    offsets: NDArray[np.int64]
+    senders: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, matrix: sp.csr_array) -> Adjacency:
+        return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64))
+
+    def degrees(self, receivers: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self.offsets[receivers + 1] - self.offsets[receivers]
+
+    def take(self, receivers: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[R, K] – senders at positions; -1 stays."""
+        if not len(self.senders):
+            return np.full(positions.shape, -1, np.int64)
+        at = np.maximum(self.offsets[receivers][:, None] + positions, 0)
+        found = self.senders[np.minimum(at, len(self.senders) - 1)]
+        return np.where(positions < 0, -1, found)
+
+
+@dataclass(frozen=True)
+class Visitors:
+    """Users without a node: user indices from ``first`` on mean rows of ``items``."""
+
+    first: int
+    items: Adjacency
+
+
+@dataclass
+class Neighbourhoods:
+    """The graph of some interactions with the features of its nodes.
+
+    Args:
+        schema: as ``schema_of`` makes it.
+        to_items, to_users: by behaviour the users of every item, the items of every user.
+        rows: by type its x [N, W] and code [N, C].
+    """
+
+    schema: BlockSchema
+    to_items: list[Adjacency]
+    to_users: list[Adjacency]
+    columns: list[tuple[NDArray[np.float32], NDArray[np.int64]]]
+    n_items: int
+    _missing: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        interactions: Interactions,
+        schema: BlockSchema,
+        columns: list[tuple[NDArray[np.float32], NDArray[np.int64]]],
+    ) -> Neighbourhoods:
+        to_items, to_users = [], []
+        for behaviour in range(len(schema.relations) // 2):
+            mask = slice(None)
+            if interactions.kinds is not None:
+                mask = (interactions.kinds >> np.uint32(behaviour)) & np.uint32(1) == 1
+            part = interactions.keep(mask).matrix if interactions.kinds is not None else interactions.matrix
+            turned = sp.csr_array(part.T.tocsr())
+            turned.sort_indices()
+            to_users.append(Adjacency.of(part))
+            to_items.append(Adjacency.of(turned))
+        missing = [missing_row(node) for node in schema.types]
+        return cls(schema, to_items, to_users, columns, interactions.n_items, missing)
+
+    def batch(
+        self,
+        users: NDArray[np.int64],
+        items: NDArray[np.int64],
+        seed: int,
+        *,
+        left_out: NDArray[np.int64] | None = None,
+        visitors: Visitors | None = None,
+    ) -> PaddedBlocks:
+        """Blocks of these users and items; rows of the output: first the items, then the users, as given.
+
+        Args:
+            seed: of the draws; the same seed draws the same whoever shares the batch.
+            left_out: ``user * n_items + item`` ascending: pairs whose relationship is not there, either way.
+        """
+
+        def draw(relation: int, hop: int, receivers: NDArray[np.int64]) -> Drawn:
+            behaviour, to_users = divmod(relation, 2)
+            k = self.schema.fanouts[relation][hop - 1]
+            lists = (self.to_users if to_users else self.to_items)[behaviour]
+            known = len(receivers)
+            if visitors is not None and to_users:
+                known = int(np.searchsorted(receivers, visitors.first))
+            degrees = np.zeros(len(receivers), np.int64)
+            degrees[:known] = lists.degrees(receivers[:known])
+            if known < len(receivers) and behaviour == 0:
+                degrees[known:] = visitors.items.degrees(receivers[known:] - visitors.first)
+            ids = np.where(np.arange(len(receivers)) < known, receivers, VISITOR)
+            positions = draw_positions(degrees, ids, k, seed, hop, relation)
+            senders = np.full(positions.shape, -1, np.int64)
+            senders[:known] = lists.take(receivers[:known], positions[:known])
+            if known < len(receivers) and behaviour == 0:
+                senders[known:] = visitors.items.take(receivers[known:] - visitors.first, positions[known:])
+            if left_out is not None:
+                degrees = self._leave_out(receivers, senders, degrees, bool(to_users), left_out)
+            return Drawn(senders, degrees)
+
+        def rows(number: int, indices: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
+            x, code = self.columns[number]
+            if number == ITEMS or visitors is None or indices[-1] < visitors.first:
+                return x[indices], code[indices]
+            strange = indices >= visitors.first
+            safe = np.where(strange, 0, indices)
+            blank_x, blank_code = self._missing[number]
+            return (
+                np.where(strange[:, None], blank_x, x[safe] if len(x) else blank_x),
+                np.where(strange[:, None], blank_code, code[safe] if len(code) else blank_code),
+            )
+
+        return build(self.schema, {ITEMS: items, USERS: users}, draw, rows)
+
+    def _leave_out(
+        self,
+        receivers: NDArray[np.int64],
+        senders: NDArray[np.int64],
+        degrees: NDArray[np.int64],
+        to_users: bool,
+        left_out: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """Blank what is left out (in place); the degrees without it."""
+        users, items = (receivers[:, None], senders) if to_users else (senders, receivers[:, None])
+        pairs = np.where(senders < 0, -1, users * self.n_items + items)
+        at = np.minimum(np.searchsorted(left_out, pairs), len(left_out) - 1)
+        gone = (left_out[at] == pairs) & (senders >= 0)
+        senders[gone] = -1
+        ends = left_out // self.n_items if to_users else left_out % self.n_items
+        ends = np.sort(ends)
+        fewer = np.searchsorted(ends, receivers, "right") - np.searchsorted(ends, receivers, "left")
+        return np.maximum(degrees - fewer, 0)
+
+
+def schema_of(
+    item_features: tuple[Feature, ...],
+    user_features: tuple[Feature, ...],
+    fanouts: tuple[int, ...],
+    behaviours: int,
+    seed: int,
+) -> BlockSchema:
+    """Types, relations and fan-outs of interactions with that many behaviours."""
+    relations = []
+    for behaviour in range(behaviours):
+        relations.append(Relation(LABELS[USERS], f"b{behaviour}", LABELS[ITEMS], "out"))
+        relations.append(Relation(LABELS[ITEMS], f"b{behaviour}", LABELS[USERS], "in"))
+    return BlockSchema(
+        types=(
+            NodeType(LABELS[ITEMS], "key", item_features),
+            NodeType(LABELS[USERS], "key", user_features),
+        ),
+        relations=tuple(relations),
+        fanouts=tuple(fanouts for _ in relations),
+        seeds=LABELS,
+        layers=len(fanouts),
+        random_seed=seed,
+    )
+
+
+def behaviours_of(interactions: Interactions) -> int:
+    """How many behaviours the pairs have; 1 where that is not told apart."""
+    if interactions.kinds is None or not len(interactions.kinds):
+        return 1
+    return max(1, int(interactions.kinds.max()).bit_length())
+
+
+def columns_of(features: NodeFeatures | None, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    if features is None:
+        return np.zeros((count, 0), np.float32), np.zeros((count, 0), np.int64)
+    return features.x, features.code
+
+
+def moments(x: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+    """``mean`` and ``scale`` [W] of what is there; 0 and 1 where nothing is, scale 1 where nothing varies."""
+    there = np.isfinite(x)
+    count = np.maximum(there.sum(0), 1)
+    wide = np.where(there, x, 0).astype(np.float64)
+    mean = wide.sum(0) / count
+    deviation = np.sqrt((np.where(there, x - mean, 0).astype(np.float64) ** 2).sum(0) / count)
+    scale = np.where(deviation > 1e-12, deviation, 1.0)
+    return {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
