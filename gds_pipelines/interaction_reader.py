@@ -6,6 +6,9 @@ everywhere; keys are read beside it, since GDS projects numbers only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,19 +16,24 @@ from gds_pipelines.connection import Connection
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.graph_reader import read_graph
 from gds_pipelines.interactions import Interactions
+from gds_pipelines.node_features import NodeFeatures
 from gds_pipelines.queries import query
 from gds_pipelines.task import Task
 
 KEYS_PER_QUERY = 50_000
+MOST_BEHAVIOURS = 32  # told apart in training; one bit each
 
 
-def read_interactions(connection: Connection, graph_name: str, task: Task) -> Interactions:
+def read_interactions(
+    connection: Connection, graph_name: str, task: Task, *, features: bool = False
+) -> Interactions:
     """The reduced pairs of a projection made by ``projection.project(task)``.
 
     Args:
         connection: open, with the plugin or without (then slower).
         graph_name: a projection of the signed-in user with one relationship type a behaviour.
         task: whose behaviours are read; its weights are taken, not the projection's.
+        features: read the task's features, too.
     Returns:
         All nodes of both labels, with degree 0 where nothing links them; weight = the largest and
         time = the latest of a pair; times are None where the task names no ``timeProperty``.
@@ -41,8 +49,8 @@ def read_interactions(connection: Connection, graph_name: str, task: Task) -> In
         node_properties=[],
         relationship_properties=[task.time_property] if task.time_property else [],
     )
-    users, items, weights, times = [], [], [], []
-    for name, behaviour in task.via.items():
+    users, items, weights, times, kinds = [], [], [], [], []
+    for at, (name, behaviour) in enumerate(task.via.items()):
         found = [
             table
             for table in graph.relations.values()
@@ -60,10 +68,11 @@ def read_interactions(connection: Connection, graph_name: str, task: Task) -> In
             ends = (table.sources, table.targets) if forward else (table.targets, table.sources)
             users.append(ends[0])
             items.append(ends[1])
+            kinds.append(np.full(len(table), at, np.uint32))
             weights.append(np.full(len(table), behaviour.weight, np.float32))
             if task.time_property:
                 times.append(_millis(table.properties[task.time_property], name, task.time_property))
-    return Interactions.from_indices(
+    found = Interactions.from_indices(
         np.concatenate(users),
         np.concatenate(items),
         np.concatenate(weights),
@@ -72,7 +81,36 @@ def read_interactions(connection: Connection, graph_name: str, task: Task) -> In
         item_keys=read_keys(
             connection, graph.nodes[task.recommend].node_ids, task.recommend, task.key[task.recommend]
         ),
+        kinds=np.concatenate(kinds) if 1 < len(task.via) <= MOST_BEHAVIOURS else None,
     )
+    if not features:
+        return found
+    read = {
+        side: read_features(connection, graph.nodes[label].node_ids, label, task.features[label])
+        for side, label in (("item_features", task.recommend), ("user_features", task.to))
+        if task.features.get(label)
+    }
+    return replace(found, **read)
+
+
+def read_features(
+    connection: Connection, node_ids: NDArray[np.int64], label: str, names: Sequence[str]
+) -> NodeFeatures:
+    """Features of nodes from their properties as they are stored, in the order of their ids.
+
+    Raises:
+        InvalidInput: properties that no node has, or of mixed types; all at once.
+    """
+    statement = query("read_node_properties", label=label)
+    found: dict[int, list] = {}
+    for start in range(0, len(node_ids), KEYS_PER_QUERY):
+        chunk = node_ids[start : start + KEYS_PER_QUERY].tolist()
+        record = connection.execute(statement, ids=chunk, names=list(names))[0]
+        found.update(zip(record["ids"], record["values"], strict=True))
+    absent = [None] * len(names)
+    rows = [found.get(node_id, absent) for node_id in node_ids.tolist()]
+    columns = {name: [row[at] for row in rows] for at, name in enumerate(names)}
+    return NodeFeatures.of_values(columns, label)
 
 
 def read_keys(connection: Connection, node_ids: NDArray[np.int64], label: str, key: str) -> NDArray:

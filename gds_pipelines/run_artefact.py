@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
 from gds_pipelines.errors import InvalidInput, PipelineError
-from gds_pipelines.models.payload import ItemPropagation, ItemWeights, Payload, RankedLists, VectorPairs
+from gds_pipelines.models.payload import (
+    BlockModel,
+    ItemPropagation,
+    ItemWeights,
+    Payload,
+    RankedLists,
+    VectorPairs,
+)
 from gds_pipelines.run import Run, gnn4j_version
 from gds_pipelines.task import Task
 from model_export import Artefact, ArtefactError, item_weights, ranked_lists, vector_pairs
+from model_export.block_schema import BlockSchema, NodeType, Relation
 
 
 def artefact_of(run: Run, created_at: str | None = None) -> Artefact:
@@ -117,6 +126,69 @@ def _(payload: RankedLists, task: Task, common: dict[str, Any]) -> Artefact:
         scores=payload.scores,
         **common,
     )
+
+
+@_build.register
+def _(payload: BlockModel, task: Task, common: dict[str, Any]) -> Artefact:
+    from model_export.exporter import export  # torch is needed to trace the encoder
+
+    manifest = {
+        **common,
+        **block_schema_of(payload, task).to_manifest(),
+        "contract": payload.contract,
+        "createdAt": common["created_at"],
+        "gnn4jVersion": common["gnn4j_version"],
+        "dimension": payload.dimension,
+        "similarity": payload.similarity,
+    }
+    for name in ("created_at", "gnn4j_version"):
+        del manifest[name]
+    return export(payload.module, None, manifest)
+
+
+def block_schema_of(payload: BlockModel, task: Task) -> BlockSchema:
+    """The model's schema with the labels, keys and relationship types of the task.
+
+    Raises:
+        PipelineError: the task has relations that sampled blocks do not: through middle nodes, of a label with
+            itself, or several behaviours that were not told apart in training.
+    """
+    schema, behaviours = payload.schema, list(task.via.items())
+    through = [name for name, behaviour in behaviours if behaviour.through]
+    if through:
+        raise PipelineError(
+            f"The behaviour {through[0]} runs through middle nodes; the sampler draws along stored relationships. "
+            f"Write it as relationships of its own, or train a model of item-propagation/1, fism say."
+        )
+    if task.recommend == task.to:
+        raise PipelineError(
+            f"The task recommends {task.recommend} to {task.to}; models on sampled blocks tell users from items "
+            f"by their labels. Train another model, fism say."
+        )
+    if len(behaviours) > 1 and not payload.told_apart:
+        raise PipelineError(
+            f"The task has {len(behaviours)} behaviours, which this model did not tell apart in training. Train "
+            f"it from the database, where they are relationships of their own type."
+        )
+    labels = (task.recommend, task.to)
+    relations = []
+    for at in range(len(schema.relations)):
+        name, behaviour = behaviours[at // 2]
+        stored, turned = (
+            ("out", "in") if behaviour.direction == "out" else ("in", "out")
+        )  # `out`: stored from user to item
+        to_items = at % 2 == 0
+        source, target = (labels[1], labels[0]) if to_items else labels
+        relations.append(Relation(source, name, target, stored if to_items else turned))
+    types = []
+    for label, node in zip(labels, schema.types, strict=True):
+        key = task.key[label]
+        features = tuple(
+            replace(feature, property=key) if feature.property == payload.item_key else feature
+            for feature in node.features
+        )
+        types.append(NodeType(label, key, features))
+    return replace(schema, types=tuple(types), relations=tuple(relations), seeds=labels)
 
 
 def schema_of(task: Task) -> dict[str, Any]:

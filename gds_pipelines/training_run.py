@@ -116,7 +116,8 @@ def train(
 ) -> Run:
     """Project, read, train, measure, keep; the projection is dropped at the end. See ``run.execute``."""
     on_step(f"Projecting {subject.name} with GDS")
-    interactions = read(connection, subject.task)
+    features = models.recommender(model).reads_features
+    interactions = read(connection, subject.task, features=features)
     if not isinstance(split, SplitRequest):
         on_step(f"Reading the test part ({', '.join(split)})")
         split = _given(connection, subject.task, interactions, split)
@@ -137,10 +138,11 @@ def train(
     )
 
 
-def read(connection: Connection, task: Task) -> Interactions:
-    """The task's interactions, by a projection that lives as long as it is read."""
+def read(connection: Connection, task: Task, *, features: bool = False) -> Interactions:
+    """The task's interactions, with its features where asked, by a projection that lives as long as it is
+    read."""
     with projection.projected(connection, task) as graph_name:
-        return read_interactions(connection, graph_name, task)
+        return read_interactions(connection, graph_name, task, features=features)
 
 
 def table(run: Run) -> Table:

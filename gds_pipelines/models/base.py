@@ -90,6 +90,8 @@ class Recommender(ABC):
     Parameters: ClassVar[type[Parameters]] = _NoParameters
     history_limit: ClassVar[int | None] = HISTORY_LIMIT
     """How many of a user's newest items are read; None = all (models the database does not compute live)."""
+    reads_features: ClassVar[bool] = False
+    """True where the features of the task are read, if it names any."""
     supported_only: ClassVar[bool] = False
     """True where a score of 0 means "no evidence": such items follow the others, by popularity."""
     first_tries: ClassVar[Sequence[Mapping[str, Any]]] = ({},)

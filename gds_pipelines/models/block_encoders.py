@@ -1,9 +1,9 @@
 """Encoders over padded blocks: GraphSAGE, GAT and a heterogeneous graph transformer.
 
-One module trains and serves: it takes the tensors of ``padded-blocks/1`` (``docs/formats.md`` section 7) and is
-exported as it stands. Built from Gather, MatMul, Softmax and elementwise operators alone: no scatter, and no
-reduction over an axis that may be empty. Shapes: R = receivers, M = senders at hand, K = fan-out, D = dimension,
-H = heads. Equations and cost stand in ``docs/feature-models.md``.
+One module trains and serves: it takes the tensors of ``padded-blocks/1`` (``docs/formats.md`` section 7) and
+is exported as it stands. Built from Gather, MatMul, Softmax and elementwise operators alone: no scatter, and
+no reduction over an axis that may be empty. Shapes: R = receivers, M = senders at hand, K = fan-out,
+D = dimension, H = heads. Equations and cost stand in ``docs/feature-models.md``.
 """
 
 from __future__ import annotations

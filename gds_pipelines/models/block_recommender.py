@@ -89,6 +89,7 @@ class BlockRecommender(UserVectorRecommender):
 
     Parameters = BlockParameters
     kind: ClassVar[str]
+    reads_features: ClassVar[bool] = True
     _encoder: BlockEncoder
     _graph: Neighbourhoods
     _features: tuple[NodeFeatures, NodeFeatures]
@@ -199,6 +200,7 @@ class BlockRecommender(UserVectorRecommender):
             module=self._encoder,
             dimension=self.parameters.dimension,
             item_key=ITEM_KEY,
+            told_apart=self.train.kinds is not None,
             hyperparameters=self.parameters.to_mapping() | {"seed": self.seed},
         )
 

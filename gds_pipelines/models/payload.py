@@ -113,6 +113,7 @@ class BlockModel:
             Labels and types are those of the exporter to fill in.
         module: takes ``module.tensors``, gives [B, D].
         item_key: name of the feature that stands for the items' key property, where it is one.
+        told_apart: whether it knows one behaviour from another.
     """
 
     contract: ClassVar[str] = "padded-blocks/1"
@@ -120,6 +121,7 @@ class BlockModel:
     module: Any
     dimension: int
     item_key: str
+    told_apart: bool = False
     similarity: str = "dot"
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
