@@ -150,25 +150,26 @@ def block_schema_of(payload: BlockModel, task: Task) -> BlockSchema:
     """The model's schema with the labels, keys and relationship types of the task.
 
     Raises:
-        PipelineError: the task has relations that sampled blocks do not: through middle nodes, of a label with
-            itself, or several behaviours that were not told apart in training.
+        PipelineError: the task has relations that sampled blocks do not: through middle nodes, of a label
+            with itself, or several behaviours that were not told apart in training.
     """
     schema, behaviours = payload.schema, list(task.via.items())
     through = [name for name, behaviour in behaviours if behaviour.through]
     if through:
         raise PipelineError(
-            f"The behaviour {through[0]} runs through middle nodes; the sampler draws along stored relationships. "
-            f"Write it as relationships of its own, or train a model of item-propagation/1, fism say."
+            f"The behaviour {through[0]} runs through middle nodes; the sampler draws along stored "
+            f"relationships. Write it as relationships of its own, or train a model of item-propagation/1, "
+            f"fism say."
         )
     if task.recommend == task.to:
         raise PipelineError(
-            f"The task recommends {task.recommend} to {task.to}; models on sampled blocks tell users from items "
-            f"by their labels. Train another model, fism say."
+            f"The task recommends {task.recommend} to {task.to}; models on sampled blocks tell users from "
+            f"items by their labels. Train another model, fism say."
         )
     if len(behaviours) > 1 and not payload.told_apart:
         raise PipelineError(
-            f"The task has {len(behaviours)} behaviours, which this model did not tell apart in training. Train "
-            f"it from the database, where they are relationships of their own type."
+            f"The task has {len(behaviours)} behaviours, which this model did not tell apart in training. "
+            f"Train it from the database, where they are relationships of their own type."
         )
     labels = (task.recommend, task.to)
     relations = []

@@ -261,7 +261,7 @@ class _Learner(Learner):
         self.fingerprint = self.batches.fingerprint
         self.encoder = model._encoder
         self.graph, self.temperature = model._graph, chosen.temperature
-        self.n_items = interactions.n_items
+        self.n_items, self.matrix = interactions.n_items, interactions.matrix
         self.negatives = min(chosen.negatives, self.n_items)
         # The chance of an item to be in C: by the draws, or as the target of one of the pairs.
         share = interactions.item_degrees / max(1, len(interactions))
@@ -290,7 +290,7 @@ class _Learner(Learner):
         found = encoded(self.encoder, blocks, moment.device)
         e, u = found[: len(candidates)], found[len(candidates) :]
         scores = u @ e.t() / self.temperature  # [known, C]
-        own = np.isin(known[:, None] * self.n_items + candidates, batches.keys)
+        own = self.matrix[known][:, candidates].toarray() > 0
         hidden = torch.from_numpy(own).to(moment.device)
         chance = torch.from_numpy(self.log_chance[candidates]).to(moment.device)
         others = torch.logsumexp((scores - chance).masked_fill(hidden, -torch.inf), dim=1)
