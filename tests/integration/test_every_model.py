@@ -60,7 +60,11 @@ class Served:
     config: dict
 
 
-@pytest.fixture(scope="module", params=list(models.registry()))
+# What padded-blocks/1 answers depends on draws by Neo4j id, which Python does not know here.
+NAMES = [name for name in models.registry() if models.recommender(name).info.contract != "padded-blocks/1"]
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def served(request, shop, tmp_path_factory) -> Served:
     name, directory = request.param, tmp_path_factory.mktemp("run")
     known = models.recommender(name).Parameters.__dataclass_fields__
