@@ -160,10 +160,19 @@ class PygGraph:
             **options,
         )
 
-    def source(self, plan: Plan, concurrency: int | None = None) -> NeighbourhoodSource:
-        """What draws: the server, or this process."""
+    def source(
+        self,
+        plan: Plan,
+        concurrency: int | None = None,
+        relationship_properties: Sequence[Sequence[str]] | None = None,
+    ) -> NeighbourhoodSource:
+        """What draws: the server, or this process.
+
+        Args:
+            relationship_properties: carried along with padded blocks, by place of the relation.
+        """
         if self._projection is None:
-            return GraphNeighbourhoods(self.data, plan)
+            return GraphNeighbourhoods(self.data, plan, relationship_properties)
         connection, label_priority = self._projection
         return ProjectionNeighbourhoods(
             connection,

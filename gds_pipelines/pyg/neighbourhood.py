@@ -63,7 +63,7 @@ class Plan:
         node_types: all types of the graph, in the order of n0, n1, …
         relations: in the order of r0, r1, …
         fan_outs: [relation][hop], 0 to 10,000.
-        weight: a relationship property; relations without it draw uniformly.
+        weight: a relationship property that every relation has.
         time: a relationship property; relations without it are untimed.
         last: only so many newest neighbours are drawn from; 0 means all.
     """
@@ -181,11 +181,18 @@ class GraphNeighbourhoods:
     time.
     """
 
-    def __init__(self, graph: GraphData, plan: Plan) -> None:
+    def __init__(
+        self, graph: GraphData, plan: Plan, relationship_properties: Sequence[Sequence[str]] | None = None
+    ) -> None:
+        """``relationship_properties`` are to be given with ``receive``, by place of the relation."""
         self._plan = plan
         self._ids = {name: table.node_ids for name, table in graph.nodes.items()}
         self._counts = {name: len(table) for name, table in graph.nodes.items()}
-        self._lists = [_NeighbourLists.of(graph, relation, plan) for relation in plan.relations]
+        wanted = relationship_properties or [()] * len(plan.relations)
+        self._lists = [
+            _NeighbourLists.of(graph, relation, plan, keys)
+            for relation, keys in zip(plan.relations, wanted, strict=True)
+        ]
 
     @property
     def plan(self) -> Plan:
@@ -222,10 +229,11 @@ class GraphNeighbourhoods:
                 receivers = reached[relation.receiver]
                 numbers, group = receivers.newest()
                 cut = None if times is None else times[group]
-                which, senders = self._lists[place].draw(
+                lists = self._lists[place]
+                which, position, _ = lists.draw(
                     plan, place, hop, numbers, self._ids[relation.receiver][numbers], cut
                 )
-                key = reached[relation.sender].key(senders, group[which])
+                key = reached[relation.sender].key(lists.senders[position], group[which])
                 drawn.append((key, receivers.newest_positions()[which]))
                 reached[relation.sender].add(key)
             for found in reached.values():
@@ -235,6 +243,35 @@ class GraphNeighbourhoods:
                 rows[place].append(reached[relation.sender].position(key))
                 cols[place].append(receiver)
         return _collect(reached, rows, cols, positions, disjoint)
+
+    def receive(
+        self,
+        place: int,
+        hop: int,
+        receivers: NDArray[np.int64],
+        before: NDArray[np.float64] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """What the receivers of one relation draw at one hop, as padded blocks have it.
+
+        Args:
+            place: of the relation in the plan.
+            before: [R] – a time for each receiver.
+        Returns:
+            senders [R, K], -1 = none; degrees [R]; relationship properties [R, K, F], NaN where missing, 0
+            beside a -1.
+        """
+        relation, lists = self._plan.relations[place], self._lists[place]
+        which, position, degree = lists.draw(
+            self._plan, place, hop, receivers, self._ids[relation.receiver][receivers], before
+        )
+        fan_out = self._plan.fan_outs[place][hop - 1]
+        slot = np.arange(len(which)) - np.searchsorted(which, which)
+        senders = np.full((len(receivers), fan_out), -1, np.int64)
+        senders[which, slot] = lists.senders[position]
+        edges = np.zeros((len(receivers), fan_out, len(lists.properties)))
+        for column, values in enumerate(lists.properties):
+            edges[which, slot, column] = values[position]
+        return senders, degree, edges
 
 
 def join(plan: Plan, found: Sequence[Neighbourhood]) -> Neighbourhood:
@@ -386,20 +423,34 @@ class _NeighbourLists:
         senders: indices, each once in a list; ascending, or newest first where ``times`` is not None.
         weights: None draws uniformly.
         times: -inf where missing.
+        properties: those that are carried along.
     """
 
     offsets: NDArray[np.int64]
     senders: NDArray[np.int32]
     weights: NDArray[np.float64] | None
     times: NDArray[np.float64] | None
+    properties: list[NDArray[np.float64]]
 
     @classmethod
-    def of(cls, graph: GraphData, relation: Relation, plan: Plan) -> _NeighbourLists:
+    def of(cls, graph: GraphData, relation: Relation, plan: Plan, keys: Sequence[str]) -> _NeighbourLists:
         receivers_count = len(graph.nodes[relation.receiver])
         table = graph.relations.get(relation.stored)
         if table is None:
-            return cls(np.zeros(receivers_count + 1, np.int64), np.empty(0, np.int32), None, None)
-        values = {
+            return cls(
+                np.zeros(receivers_count + 1, np.int64),
+                np.empty(0, np.int32),
+                None,
+                None,
+                [np.empty(0) for _ in keys],
+            )
+        if plan.weight and plan.weight not in table.properties:
+            raise InvalidInput(
+                "The neighbourhoods cannot be drawn",
+                [f"{relation.name} has no property '{plan.weight}' to weigh by; leave that relation out."],
+            )
+        carried = {key: table.property(key) for key in keys}
+        values = carried | {
             key: table.properties[key] for key in (plan.weight, plan.time) if key and key in table.properties
         }
         receivers, senders, values = _reduced(table, relation.direction, values)
@@ -414,7 +465,14 @@ class _NeighbourLists:
             order = np.lexsort((senders, -times, receivers))
             senders, times = senders[order], times[order]
             weights = None if weights is None else weights[order]
-        return cls(offsets_of(np.bincount(receivers, minlength=receivers_count)), senders, weights, times)
+            values = {key: column[order] for key, column in values.items()}
+        return cls(
+            offsets_of(np.bincount(receivers, minlength=receivers_count)),
+            senders,
+            weights,
+            times,
+            [values[key] for key in keys],
+        )
 
     def draw(
         self,
@@ -424,8 +482,8 @@ class _NeighbourLists:
         numbers: NDArray[np.int64],
         ids: NDArray[np.int64],
         before: NDArray[np.float64] | None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Which receiver drew, and whom; by receiver, then draw.
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Which receiver drew, at which positions of all lists, by receiver, then draw; and [n] degrees.
 
         Args:
             numbers, ids: [n] indices and Neo4j ids of the receivers.
@@ -449,7 +507,7 @@ class _NeighbourLists:
             prefix = chain(chain(chain(chain(np.uint64(0), plan.random_seed), ids[large]), hop), place)
             picked = self._pick(plan.replace, prefix, start[large], degree[large], fan_out)
             position[begin[large][:, None] + np.arange(fan_out)] = start[large][:, None] + picked
-        return which, self.senders[position]
+        return which, position, degree
 
     def _pick(
         self,

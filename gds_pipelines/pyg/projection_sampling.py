@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.graph_reader import Sessions
-from gds_pipelines.pyg.neighbourhood import Neighbourhood, Plan, Relation, check_seeds, join
-
-SAMPLE = "CALL gnn.graph.sample($graphName, $config) YIELD batch, seeds, arrow"
+from gds_pipelines.pyg.neighbourhood import Neighbourhood, Plan, check_seeds, join
+from gds_pipelines.sampling import BlockSample, CooSample, SampledRelation, sample_graph
 
 
 class ProjectionNeighbourhoods:
-    """Draws on a projection; one call a batch and type of seeds.
+    """Draws on a projection: one call for each batch and type of seeds.
 
     Args:
         node_ids: [N] Neo4j ids by type, ascending, as ``read_graph`` gave them.
@@ -38,9 +36,7 @@ class ProjectionNeighbourhoods:
     ) -> None:
         self._connection, self._graph_name, self._plan, self._ids = connection, graph_name, plan, node_ids
         self._counts = {name: len(ids) for name, ids in node_ids.items()}
-        self._config = sample_config(plan, label_priority)
-        if concurrency is not None:
-            self._config["concurrency"] = concurrency
+        self._options = sample_options(plan, label_priority) | {"concurrency": concurrency}
 
     @property
     def plan(self) -> Plan:
@@ -68,95 +64,94 @@ class ProjectionNeighbourhoods:
     def _of_type(
         self, type_: str, indices: NDArray[np.int64], before: NDArray[np.int64] | None, disjoint: bool
     ) -> Neighbourhood:
-        config = self._config | {
-            "format": "coo",
-            "seedLabel": type_,
-            "seeds": self._ids[type_][indices].astype("<i8").tobytes(),
-            "batchSize": len(indices),
-            "disjoint": disjoint,
-        }
-        if before is not None:
-            config["before"] = np.asarray(before).astype("<i8").tobytes()
-        with self._connection.session() as session:
-            record = session.run(SAMPLE, graphName=self._graph_name, config=config).single(strict=True)
-        return decode(record["arrow"], self._plan, type_, self._ids)
+        samples = sample_graph(
+            self._connection,
+            self._graph_name,
+            seeds=self._ids[type_][indices],
+            seed_label=type_,
+            before=before,
+            layout="coo",
+            batch_size=len(indices),
+            disjoint=disjoint,
+            **self._options,
+        )
+        with closing(samples):
+            sample = next(samples)
+        assert isinstance(sample, CooSample)
+        check_numbers(sample, self._ids, self._graph_name)
+        of_type = sample.num_sampled_edges
+        return Neighbourhood(
+            sample.node,
+            sample.num_sampled_nodes,
+            list(sample.row.values()),
+            list(sample.col.values()),
+            [of_type[relation.edge_type] for relation in self._plan.relations],
+            {type_: sample.seed.astype(np.int64)},
+            sample.group,
+        )
+
+    def blocks(
+        self,
+        seed_type: str,
+        indices: NDArray[np.int64],
+        batch_size: int,
+        *,
+        before: NDArray[np.int64] | None = None,
+        node_properties: Sequence[str] = (),
+        relationship_properties: Sequence[str] = (),
+    ) -> Iterator[BlockSample]:
+        """Padded blocks, batch after batch in the order of the seeds; one query for all of them."""
+        check_seeds({seed_type: indices}, None, False, self._counts)
+        if len(indices) == 0:
+            return
+        samples = sample_graph(
+            self._connection,
+            self._graph_name,
+            seeds=self._ids[seed_type][indices],
+            seed_label=seed_type,
+            before=before,
+            layout="blocks",
+            batch_size=batch_size,
+            node_properties=node_properties,
+            relationship_properties=relationship_properties,
+            **self._options,
+        )
+        with closing(samples):
+            for sample in samples:
+                assert isinstance(sample, BlockSample)
+                check_numbers(sample, self._ids, self._graph_name)
+                yield sample
 
 
-def sample_config(plan: Plan, label_priority: Sequence[str] = ()) -> dict[str, Any]:
-    """The configuration of ``gnn.graph.sample`` that draws ``plan``."""
-    config: dict[str, Any] = {
-        "nodeLabels": list(plan.node_types),
+def sample_options(plan: Plan, label_priority: Sequence[str] = ()) -> dict[str, Any]:
+    """The arguments of ``sample_graph`` that draw ``plan``."""
+    return {
+        "fan_out": plan.fan_outs[0],
         "relations": [
-            {
-                "sender": relation.sender,
-                "type": relation.type,
-                "receiver": relation.receiver,
-                "direction": relation.direction,
-                "fanOut": list(fan_out),
-            }
+            SampledRelation(relation.sender, relation.type, relation.receiver, relation.direction, fan_out)
             for relation, fan_out in zip(plan.relations, plan.fan_outs, strict=True)
         ],
-        "fanOut": list(plan.fan_outs[0]),
-        "randomSeed": plan.random_seed,
+        "node_labels": plan.node_types,
+        "label_priority": label_priority,
+        "random_seed": plan.random_seed,
         "replace": plan.replace,
-        "relationshipWeightProperty": plan.weight,
-        "timeProperty": plan.time,
+        "weight_property": plan.weight,
+        "time_property": plan.time,
         "last": plan.last or None,
-        "labelPriority": list(label_priority) or None,
     }
-    return {key: value for key, value in config.items() if value is not None}
 
 
-def decode(
-    arrow: bytes, plan: Plan, seed_type: str, node_ids: Mapping[str, NDArray[np.int64]]
-) -> Neighbourhood:
-    """A record of format ``coo``.
-
-    Raises:
-        PipelineError: where it is of another format, another plan, or another projection than was read.
-    """
-    reader = pa.ipc.open_stream(arrow)
-    about = json.loads(reader.schema.metadata[b"gnn"])
-    if about["format"] != 1 or about["layout"] != "coo":
-        raise PipelineError(
-            f"The plugin sent a sample of format {about['format']}, layout {about['layout']}; this client "
-            "reads format 1, coo. Install one version of both."
-        )
-    batch = reader.read_next_batch()
-    types = {node["name"]: f"n{place}" for place, node in enumerate(about["nodes"])}
-    told = [
-        Relation(found["sender"], found["type"], found["receiver"], found["direction"])
-        for found in about["relations"]
-    ]
-    if told != list(plan.relations):
-        raise PipelineError(
-            "The sample has other relations than were asked for. Install one version of both."
-        )
-
-    def column(name: str) -> NDArray[Any]:
-        return batch.column(name).values.to_numpy(zero_copy_only=False)
-
-    nodes = {}
-    for type_, place in types.items():
-        nodes[type_] = column(f"index_{place}").astype(np.int64)
-        ids, known = column(f"id_{place}"), node_ids[type_]
-        if len(ids) and not (nodes[type_].max() < len(known) and (known[nodes[type_]] == ids).all()):
+def check_numbers(
+    sample: BlockSample | CooSample, node_ids: Mapping[str, NDArray[np.int64]], graph_name: str
+) -> None:
+    """Raises PipelineError where the projection is another than the one whose ids are known."""
+    for type_, indices in sample.indices.items():
+        ids, known = sample.node_ids[type_], node_ids[type_]
+        if len(ids) and not (indices.max() < len(known) and (known[indices] == ids).all()):
             raise PipelineError(
-                f"The projection '{about['graphName']}' is not the one that was read: the nodes of type "
-                f"{type_} have other numbers. Open it again."
+                f"The projection '{graph_name}' is not the one that was read: its nodes of type {type_} "
+                "have other numbers. Read it again."
             )
-    disjoint = f"batch_{types[seed_type]}" in batch.schema.names
-    return Neighbourhood(
-        nodes,
-        {type_: column(f"count_{place}").tolist() for type_, place in types.items()},
-        [column(f"row_r{place}").astype(np.int64) for place in range(len(told))],
-        [column(f"col_r{place}").astype(np.int64) for place in range(len(told))],
-        [column(f"count_r{place}").tolist() for place in range(len(told))],
-        {seed_type: column("seed").astype(np.int64)},
-        {type_: column(f"batch_{place}").astype(np.int64) for type_, place in types.items()}
-        if disjoint
-        else None,
-    )
 
 
 def _nothing(plan: Plan, seeds: Mapping[str, NDArray[np.int64]], disjoint: bool) -> Neighbourhood:
