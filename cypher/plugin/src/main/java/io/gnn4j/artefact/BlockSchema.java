@@ -3,6 +3,7 @@ package io.gnn4j.artefact;
 
 import java.text.Normalizer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -34,11 +35,20 @@ public record BlockSchema(List<NodeType> types, List<Relation> relations, List<S
     /**
      * One property and how it becomes columns.
      *
-     * @param vocabulary in the order of the codes from 2 on; null where there are buckets or no codes
+     * @param vocabulary text to code; null where there are buckets or no codes
      * @param buckets 0 where there are none
      * @param columns of the tensor, at least 1
      */
-    public record Feature(String property, Encoder encoder, List<String> vocabulary, int buckets, int columns) {
+    public record Feature(String property, Encoder encoder, Map<String, Integer> vocabulary, int buckets, int columns) {
+        /** Entries in their order have the codes from 2 on: 0 is missing, 1 is unknown. */
+        public static Map<String, Integer> numbered(List<String> entries) {
+            var codes = HashMap.<String, Integer>newHashMap(entries.size());
+            for (var entry : entries) {
+                codes.put(entry, 2 + codes.size());
+            }
+            return codes;
+        }
+
         /** What GDS can project of it. */
         public String projected() {
             return encoder == Encoder.NUMBER || encoder == Encoder.VECTOR ? property : "gnn_code_" + property;
@@ -237,15 +247,16 @@ public record BlockSchema(List<NodeType> types, List<Relation> relations, List<S
         var property = String.valueOf(map.text("property"));
         var name = map.choice("encoder", Encoder.NAMES);
         var encoder = name == null ? Encoder.NUMBER : Encoder.values()[Encoder.NAMES.indexOf(name)];
-        List<String> vocabulary = null;
+        Map<String, Integer> vocabulary = null;
         var buckets = 0;
         if (encoder.isCoded()) {
             if (map.has("vocabulary") == map.has("buckets")) {
                 faults.add("`" + path + "vocabulary`: there must be either `vocabulary` or `buckets`.");
             }
             if (map.has("vocabulary")) {
-                vocabulary = map.texts("vocabulary");
-                checkVocabulary(vocabulary, path, faults);
+                var entries = map.texts("vocabulary");
+                checkVocabulary(entries, path, faults);
+                vocabulary = Feature.numbered(entries);
             }
             if (map.has("buckets")) {
                 buckets = (int) map.integer("buckets", 1, MAX_BUCKETS);

@@ -12,7 +12,6 @@ import java.util.Arrays;
  * "Features"; {@code tests/golden/feature_encoders.json} has values that Python gives as well. Safe for several threads.
  */
 final class FeatureEncoder {
-    private static final int MISSING = 0;
     private static final int PADDING = -1;
 
     private final Feature feature;
@@ -114,7 +113,7 @@ final class FeatureEncoder {
         if (value != null && !(value instanceof String || value instanceof Character || isWhole(value))) {
             throw new FeatureFault("A text or an INTEGER", value);
         }
-        return (int) texts.code(value == null ? null : value.toString());
+        return texts.code(value == null ? null : value.toString());
     }
 
     private static boolean isWhole(Object value) {
@@ -123,7 +122,7 @@ final class FeatureEncoder {
 
     private int code(Object value) {
         if (value == null || value instanceof Long whole && whole == Long.MIN_VALUE || value instanceof Double real && real.isNaN()) {
-            return MISSING;
+            return TextCodes.MISSING;
         }
         var code = value instanceof Number number ? number.doubleValue() : -1;
         if (!(code >= 0 && code < feature.codes()) || code != Math.rint(code)) {
@@ -139,7 +138,7 @@ final class FeatureEncoder {
         }
         var length = value == null ? 0 : Math.min(feature.columns(), Array.getLength(value));
         for (int i = 0; i < length; i++) {
-            codes[at + i] = (int) texts.code(((String[]) value)[i]);
+            codes[at + i] = texts.code(((String[]) value)[i]);
         }
         pad(codes, at, length);
     }
@@ -157,7 +156,7 @@ final class FeatureEncoder {
 
     private void pad(int[] codes, int at, int length) {
         if (length == 0) {
-            codes[at] = MISSING;
+            codes[at] = TextCodes.MISSING;
         }
         Arrays.fill(codes, at + Math.max(1, length), at + feature.columns(), PADDING);
     }

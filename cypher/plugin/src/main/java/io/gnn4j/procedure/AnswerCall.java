@@ -3,9 +3,13 @@ package io.gnn4j.procedure;
 
 import io.gnn4j.artefact.Manifest;
 import io.gnn4j.config.ConfigMap;
+import io.gnn4j.embed.BlockEmbedder;
+import io.gnn4j.embed.SurroundingsEncoder;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.extension.Held;
+import io.gnn4j.features.LiveFeatures;
 import io.gnn4j.graph.LiveGraph;
+import io.gnn4j.graph.StoreNeighbours;
 import io.gnn4j.neighbour.NodeRowsFile;
 import io.gnn4j.recommend.ExactScan;
 import io.gnn4j.recommend.ItemWeights;
@@ -68,8 +72,14 @@ final class AnswerCall implements AutoCloseable {
         return lease.model();
     }
 
-    /** @param contextual whether the caller names items beside the history of its sources */
-    SourceEncoder encoder(ServedModel model, Task task, boolean contextual) {
+    /**
+     * @param contextual whether the caller names items beside the history of its sources
+     * @param maxDegree relationships read of a node and type at most
+     */
+    SourceEncoder encoder(ServedModel model, Task task, boolean contextual, int maxDegree) {
+        if (Manifest.PADDED_BLOCKS.equals(model.contract())) {
+            return surroundings(model, maxDegree, table(model, task.recommend())::get);
+        }
         if (Manifest.VECTORS.equals(model.contract())) {
             var property = model.contextProperty() == null ? model.embeddingProperty() : model.contextProperty();
             return new PairEncoder(graph, task, property, table(model, task.recommend()), model.serving(), contextual);
@@ -86,6 +96,17 @@ final class AnswerCall implements AutoCloseable {
         var contexts = hold(gnn.services().caches().rows(
             gnn.database(), task.recommend(), model.contextProperty(), model.dimension(), guard::check));
         return new QueryEncoder(lease.userEncoder(tx), contexts, model.propagation().history());
+    }
+
+    /** @param items stored vectors by id, for sources that the model does not embed */
+    SurroundingsEncoder surroundings(ServedModel model, int maxDegree, LongFunction<float[]> items) {
+        var schema = model.manifest().blocks();
+        var inputs = model.manifest().inputs();
+        var onnx = lease.blocksModel(tx).get();
+        var plan = BlockEmbedder.plan(schema);
+        return new SurroundingsEncoder(schema, graph, () -> new BlockEmbedder(schema, inputs,
+            new StoreNeighbours(graph, plan, plan.nodeTypes(), maxDegree), new LiveFeatures(schema, graph::property), onnx),
+            items, model.dimension());
     }
 
     /** What answers for a model without vectors. */

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.procedure;
 
+import io.gnn4j.artefact.Manifest;
 import io.gnn4j.config.ConfigMap;
+import io.gnn4j.embed.SurroundingsEncoder;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.recommend.SourceEncoder;
 import io.gnn4j.recommend.VectorTable;
+import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.neo4j.graphdb.Node;
@@ -36,7 +40,7 @@ public class EmbedNodesProcedure {
 
     @Procedure(name = "gnn.embed.nodes", mode = Mode.READ)
     @Description("Streams the vectors of nodes from the live graph: a user's is computed from its relationships as this transaction"
-        + " sees them, an item's is the one stored.")
+        + " sees them, an item's is the one stored. A model that reads surroundings computes both.")
     public Stream<EmbeddingRow> nodes(
             @Name(value = "nodes", description = "A NODE or a LIST<NODE>: users and items of the model's task.") Object nodes,
             @Name(value = "configuration", defaultValue = "{}", description = "{ model :: STRING (alias, or 'name:version';"
@@ -53,40 +57,83 @@ public class EmbedNodesProcedure {
         var call = new AnswerCall(gnn, tx, guard);
         try {
             var model = call.model(name, call.graph().labels(ids.get(0)));
+            if (Manifest.PADDED_BLOCKS.equals(model.contract())) {
+                var encoder = call.surroundings(model, maxDegree, id -> null);
+                return call.stream(new Rows(ids, chunk -> surroundings(call, model, encoder, chunk)));
+            }
             var task = Task.of(model.task());
-            return call.stream(new Rows(
-                call, task, call.encoder(model, task, false), call.table(model, task.recommend()), maxDegree, ids));
+            var encoder = call.encoder(model, task, false, maxDegree);
+            var items = call.table(model, task.recommend());
+            return call.stream(new Rows(ids, chunk -> embed(call, task, encoder, items, maxDegree, chunk)));
         } catch (RuntimeException | Error wrong) {
             call.close();
             throw wrong;
         }
     }
 
-    /** Chunk by chunk, so that users go through the model together. */
+    /** Nodes of all labels alike, by a model that reads surroundings. */
+    private static List<EmbeddingRow> surroundings(
+            AnswerCall call, ServedModel model, SurroundingsEncoder encoder, List<Long> nodes) {
+        for (var node : nodes) {
+            if (encoder.label(node) == null) {
+                throw new IllegalArgumentException("Node " + node + " has none of the labels that model '" + model.reference()
+                    + "' embeds: " + String.join(", ", model.manifest().blocks().seeds()) + ".");
+            }
+        }
+        return rows(call, nodes, encoder.encodeSources(nodes.stream().map(node -> new SourceEncoder.Source(node, null)).toList()));
+    }
+
+    /** Users by the model, items as they are stored. */
+    private static List<EmbeddingRow> embed(
+            AnswerCall call, Task task, SourceEncoder encoder, VectorTable items, int maxDegree, List<Long> nodes) {
+        var vectors = new float[nodes.size()][];
+        var histories = new ArrayList<SourceEncoder.Source>();
+        var users = new ArrayList<Integer>();
+        items.snapshot(); // fails when a stored vector cannot be used
+        for (int i = 0; i < vectors.length; i++) {
+            var id = nodes.get(i);
+            if (call.graph().hasLabel(id, task.to())) {
+                users.add(i);
+                histories.add(new SourceEncoder.Source(id, encoder.read(call.graph(), task, id, maxDegree)));
+            } else if (call.graph().hasLabel(id, task.recommend())) {
+                vectors[i] = items.get(id);
+            } else {
+                throw new IllegalArgumentException("Node " + id + " is neither a `" + task.to() + "` nor a `"
+                    + task.recommend() + "`, which are the labels of the task.");
+            }
+        }
+        var queries = encoder.encodeSources(histories);
+        IntStream.range(0, queries.length).forEach(i -> vectors[users.get(i)] = queries[i]);
+        return rows(call, nodes, vectors);
+    }
+
+    private static List<EmbeddingRow> rows(AnswerCall call, List<Long> nodes, float[][] vectors) {
+        return IntStream.range(0, vectors.length)
+            .mapToObj(i -> new EmbeddingRow(call.graph().node(nodes.get(i)), list(vectors[i]))).toList();
+    }
+
+    private static List<Double> list(float[] vector) {
+        return vector == null ? null
+            : IntStream.range(0, vector.length).mapToObj(d -> (double) vector[d]).toList();
+    }
+
+    /** Chunk by chunk, so that nodes go through the model together. */
     private static final class Rows implements Iterator<EmbeddingRow> {
-        private final AnswerCall call;
-        private final Task task;
-        private final SourceEncoder encoder;
-        private final VectorTable items;
-        private final int maxDegree;
         private final List<Long> ids;
+        private final Function<List<Long>, List<EmbeddingRow>> embed;
         private Iterator<EmbeddingRow> chunk = List.<EmbeddingRow>of().iterator();
         private int begun;
 
-        Rows(AnswerCall call, Task task, SourceEncoder encoder, VectorTable items, int maxDegree, List<Long> ids) {
-            this.call = call;
-            this.task = task;
-            this.encoder = encoder;
-            this.items = items;
-            this.maxDegree = maxDegree;
+        Rows(List<Long> ids, Function<List<Long>, List<EmbeddingRow>> embed) {
             this.ids = ids;
+            this.embed = embed;
         }
 
         @Override
         public boolean hasNext() {
             while (!chunk.hasNext() && begun < ids.size()) {
                 var end = Math.min(ids.size(), begun + CHUNK);
-                chunk = embed(ids.subList(begun, end)).iterator();
+                chunk = embed.apply(ids.subList(begun, end)).iterator();
                 begun = end;
             }
             return chunk.hasNext();
@@ -95,34 +142,6 @@ public class EmbedNodesProcedure {
         @Override
         public EmbeddingRow next() {
             return chunk.next();
-        }
-
-        private List<EmbeddingRow> embed(List<Long> nodes) {
-            var vectors = new float[nodes.size()][];
-            var histories = new ArrayList<SourceEncoder.Source>();
-            var users = new ArrayList<Integer>();
-            items.snapshot(); // fails when a stored vector cannot be used
-            for (int i = 0; i < vectors.length; i++) {
-                var id = nodes.get(i);
-                if (call.graph().hasLabel(id, task.to())) {
-                    users.add(i);
-                    histories.add(new SourceEncoder.Source(id, encoder.read(call.graph(), task, id, maxDegree)));
-                } else if (call.graph().hasLabel(id, task.recommend())) {
-                    vectors[i] = items.get(id);
-                } else {
-                    throw new IllegalArgumentException("Node " + id + " is neither a `" + task.to() + "` nor a `"
-                        + task.recommend() + "`, which are the labels of the task.");
-                }
-            }
-            var queries = encoder.encodeSources(histories);
-            IntStream.range(0, queries.length).forEach(i -> vectors[users.get(i)] = queries[i]);
-            return IntStream.range(0, vectors.length)
-                .mapToObj(i -> new EmbeddingRow(call.graph().node(nodes.get(i)), list(vectors[i]))).toList();
-        }
-
-        private static List<Double> list(float[] vector) {
-            return vector == null ? null
-                : IntStream.range(0, vector.length).mapToObj(d -> (double) vector[d]).toList();
         }
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.procedure;
 
+import io.gnn4j.artefact.Manifest;
+import io.gnn4j.embed.EmbedConfig;
 import io.gnn4j.embed.TaskGraph;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.extension.GnnSettings;
@@ -52,8 +54,9 @@ public class EmbedPropagateProcedure {
 
     // SCHEMA, for it makes an index in a transaction of its own.
     @Procedure(name = "gnn.embed.propagate", mode = Mode.SCHEMA)
-    @Description("Propagates the item vectors of a model over a projection, or takes finished ones, writes them to the nodes in"
-        + " batches of its own transactions, builds the vector index and makes the version ready. Safe to run again.")
+    @Description("Propagates the item vectors of a model over a projection, or embeds its nodes by one that reads surroundings, or"
+        + " takes finished vectors; writes them to the nodes in batches of its own transactions, builds the vector index and makes the"
+        + " version ready. Safe to run again.")
     public Stream<PropagateRow> propagate(
             @Name(value = "graphName", description = GRAPH) String graphName,
             @Name(value = "configuration", description = CONFIGURATION) Map<String, Object> configuration) {
@@ -80,6 +83,10 @@ public class EmbedPropagateProcedure {
                 var join = new NodeJoin(gnn.services().models(), Models.id(gnn.database()), own, guard::check, progress);
                 return Stream.of(new PropagateRow(reserved(model, join.estimate(model), () -> join.run(model, config))));
             }
+            if (Manifest.PADDED_BLOCKS.equals(model.contract())) {
+                return Stream.of(new PropagateRow(
+                    propagator.run(model, () -> embed(model, graphName, config, progress), config)));
+            }
             var task = Task.of(model.task());
             var projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
             var graph = TaskGraph.of(projection, task, guard::check);
@@ -89,6 +96,24 @@ public class EmbedPropagateProcedure {
         } finally {
             stopped.set(true);
         }
+    }
+
+    /** What a model of padded-blocks/1 has instead of propagating: every node embedded from its surroundings. */
+    private Propagator.Embedding embed(ServedModel model, String graphName, PropagateConfig config, Consumer<String> progress) {
+        var clock = new LapClock();
+        try (var call = embedCall(model, graphName, config)) {
+            var rows = call.embedder().labels().stream().map(call::rows).toList();
+            var batches = call.vectors(true, progress);
+            var preProcessing = clock.lap();
+            var vectors = call.collect(batches);
+            return new Propagator.Embedding(call.projection(), call.graph(),
+                rows.stream().map(one -> new Propagator.Embedded(one, vectors.get(one.label()))).toList(), preProcessing, clock.lap());
+        }
+    }
+
+    private EmbedCall embedCall(ServedModel model, String graphName, PropagateConfig config) {
+        return new EmbedCall(gnn, tx, guard::check, graphName, EmbedConfig.all(model.reference(), config.concurrency()),
+            gnn.services().models().acquireComplete(gnn.database(), tx, model.name(), model.version()));
     }
 
     private Propagator.Outcome reserved(ServedModel model, Propagator.Estimate estimate, Supplier<Propagator.Outcome> work) {
@@ -128,6 +153,12 @@ public class EmbedPropagateProcedure {
             return Stream.of(new EstimateRow(new NodeJoin(gnn.services().models(), Models.id(gnn.database()), own, guard::check,
                 text -> { }).estimate(model)));
         }
+        if (Manifest.PADDED_BLOCKS.equals(model.contract())) {
+            try (var call = embedCall(model, graphName, config)) {
+                return Stream.of(new EstimateRow(new Propagator.Estimate(
+                    call.embedder().nodes(), call.relationships(), call.estimate(true))));
+            }
+        }
         var projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
         return Stream.of(new EstimateRow(
             Propagator.estimate(model, TaskGraph.of(projection, Task.of(model.task()), guard::check), guard::check)));
@@ -145,8 +176,8 @@ public class EmbedPropagateProcedure {
         @Description("Nodes that were gone.") long skippedMissing,
         @Description("Nodes that had another label or key than when they were read.") long skippedChanged,
         @Description("Batches committed; each stays whatever becomes of this transaction.") long batchesCommitted,
-        @Description("Milliseconds for joining vectors with nodes.") long preProcessingMillis,
-        @Description("Milliseconds for propagating.") long computeMillis,
+        @Description("Milliseconds for joining vectors with nodes, or for features and neighbour lists.") long preProcessingMillis,
+        @Description("Milliseconds for propagating or embedding.") long computeMillis,
         @Description("Milliseconds for writing.") long writeMillis,
         @Description("Milliseconds for the vector index.") long indexMillis,
         @Description("The configuration with its defaults.") Map<String, Object> configuration) {

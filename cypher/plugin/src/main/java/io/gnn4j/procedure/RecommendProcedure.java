@@ -99,7 +99,8 @@ public class RecommendProcedure {
         if (config.comparesVectors() && !model.manifest().hasVectors()) {
             ranked = call.ranked(model, task, config);
         } else if (config.comparesVectors()) {
-            vectors = new VectorModel(call.encoder(model, task, config.context().length > 0), call.table(model, task.recommend()),
+            vectors = new VectorModel(call.encoder(
+                model, task, config.context().length > 0, config.maxDegree()), call.table(model, task.recommend()),
                 model.similarity().equals("cosine"), call.scan(config.concurrency()));
         }
         return new Recommender(call.graph(), task, config, vectors, ranked, call.itemVectors(config, model, task.recommend()),

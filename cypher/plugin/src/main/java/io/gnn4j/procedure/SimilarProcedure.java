@@ -80,7 +80,7 @@ public class SimilarProcedure {
         } else if (config.comparesVectors()) {
             var table = call.table(model, user ? task.to() : task.recommend());
             vectors = new VectorModel(null, table, config.cosine(), call.scan(config.concurrency()));
-            query = user ? userVector(call, config, task, call.encoder(model, task, false), source) : table.get(source);
+            query = user ? userVector(call, config, task, call.encoder(model, task, false, config.maxDegree()), source) : table.get(source);
             if (query == null || Recommender.isZero(query)) {
                 throw new IllegalArgumentException("Node " + source + " has no vector in model '" + model.reference() + "'. "
                     + (user ? "A user gets one by interactions with items the model knows."

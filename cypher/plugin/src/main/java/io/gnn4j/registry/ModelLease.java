@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.registry;
 
+import io.gnn4j.inference.BlocksModel;
+import io.gnn4j.inference.OnnxBlocksModel;
+import io.gnn4j.inference.OnnxModel;
 import io.gnn4j.inference.OnnxUserEncoder;
 import io.gnn4j.inference.UserEncoder;
+import java.util.function.Supplier;
 import org.neo4j.graphdb.Transaction;
 
 /** A model that will not be removed, nor its session closed, before {@link #close()}. */
@@ -29,14 +33,27 @@ public final class ModelLease implements AutoCloseable {
      * @throws io.gnn4j.artefact.ModelRefused when the stored bytes do not pass the checks
      * @throws io.gnn4j.memory.MemoryRefused when there is no room for it
      */
-    public synchronized UserEncoder userEncoder(Transaction tx) {
+    public UserEncoder userEncoder(Transaction tx) {
+        return new OnnxUserEncoder(open(tx), model.dimension());
+    }
+
+    /**
+     * The model itself, where it is one of {@code padded-blocks/1}; opened as {@link #userEncoder} is, and valid as long. A
+     * thread takes one of its own from the supplier.
+     */
+    public Supplier<BlocksModel> blocksModel(Transaction tx) {
+        var opened = open(tx);
+        return () -> new OnnxBlocksModel(opened, model.dimension());
+    }
+
+    private synchronized OnnxModel open(Transaction tx) {
         if (closed) {
             throw new IllegalStateException("The lease of model '" + model.reference() + "' is closed.");
         }
         if (encoder == null) {
             encoder = models.open(key.database(), tx, model);
         }
-        return new OnnxUserEncoder(encoder.model(), model.dimension());
+        return encoder.model();
     }
 
     @Override

@@ -93,6 +93,38 @@ public final class Models implements AutoCloseable {
         return new ModelLease(this, key, served);
     }
 
+    /**
+     * A version whose parts are there, ready or not, that stays until the lease is closed: its vectors can be computed.
+     *
+     * @param version null where {@code model} says it all; else {@code model} is a name
+     * @throws IllegalStateException when the version lacks parts or is being removed
+     */
+    public ModelLease acquireComplete(GraphDatabaseAPI database, Transaction tx, String model, Long version) {
+        var id = id(database);
+        var served = byReference(tx, version == null ? model : model + ":" + version);
+        requireComplete(tx, served);
+        var key = new ModelLeases.Key(id, served.name(), served.version());
+        if (!leases.hold(key)) {
+            throw new IllegalStateException("Model '" + served.reference() + "' is being removed. Load its artefact again.");
+        }
+        return new ModelLease(this, key, served);
+    }
+
+    /** @throws IllegalStateException when the version lacks parts or is being removed */
+    void requireComplete(Transaction tx, ServedModel served) {
+        if (served.state() == ModelState.LOADING) {
+            var missing = loader.list(tx).stream()
+                .filter(info -> info.name().equals(served.name()) && info.version() == served.version())
+                .flatMap(info -> info.partsMissing().stream()).limit(5)
+                .map(piece -> piece.get("file") + " piece " + piece.get("index")).toList();
+            throw new IllegalStateException("Model '" + served.reference() + "' lacks parts: " + String.join(", ", missing)
+                + ". Send them with gnn.model.addPart; `gnn4j deploy` does.");
+        }
+        if (served.state() == ModelState.RETIRED) {
+            throw new IllegalStateException("Model '" + served.reference() + "' is being removed. Load its artefact again.");
+        }
+    }
+
     /** What caches of a database are keyed by; a database that is made anew under a name has another one. */
     public static UUID id(GraphDatabaseAPI database) {
         return database.databaseId().databaseId().uuid();
@@ -170,7 +202,9 @@ public final class Models implements AutoCloseable {
     }
 
     private static boolean fits(Manifest manifest, Collection<String> labels) {
-        return labels.contains(manifest.task().get("to")) || labels.contains(manifest.task().get("recommend"));
+        // A model that recommends nothing has an empty task.
+        return manifest.task().get("to") instanceof String to && labels.contains(to)
+            || manifest.task().get("recommend") instanceof String recommend && labels.contains(recommend);
     }
 
     private IllegalArgumentException unknownAlias(Transaction tx, String name) {

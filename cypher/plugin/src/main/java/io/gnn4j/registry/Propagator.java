@@ -8,6 +8,7 @@ import io.gnn4j.embed.TaskGraph;
 import io.gnn4j.embed.VectorJoin;
 import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.graph.ProjectedGraph;
+import io.gnn4j.graph.TypedGraph;
 import io.gnn4j.inference.UserEncoder;
 import io.gnn4j.recommend.Interactions;
 import io.gnn4j.recommend.Parallel;
@@ -15,13 +16,18 @@ import io.gnn4j.recommend.QueryEncoder;
 import io.gnn4j.recommend.VectorRows;
 import io.gnn4j.task.Task;
 import io.gnn4j.writeback.OwnTransactions;
+import io.gnn4j.writeback.VectorWriter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.function.LongPredicate;
+import java.util.function.Supplier;
 import org.neo4j.graphdb.Label;
 import org.neo4j.graphdb.Node;
 import org.neo4j.graphdb.NotFoundException;
@@ -85,21 +91,12 @@ public final class Propagator {
         return own.read(tx -> {
             var served = config.version() == null ? models.byReference(tx, config.model())
                 : models.byReference(tx, config.model() + ":" + config.version());
-            if (!Manifest.ITEM_PROPAGATION.equals(served.contract()) && !NodeJoin.suits(served.contract())) {
+            if (!List.of(Manifest.ITEM_PROPAGATION, Manifest.PADDED_BLOCKS).contains(served.contract())
+                && !NodeJoin.suits(served.contract())) {
                 throw new IllegalArgumentException("Model '" + served.reference() + "' follows " + served.contract()
                     + ", which this version does not make ready.");
             }
-            if (served.state() == ModelState.LOADING) {
-                var missing = models.loader().list(tx).stream()
-                    .filter(info -> info.name().equals(served.name()) && info.version() == served.version())
-                    .flatMap(info -> info.partsMissing().stream()).limit(5)
-                    .map(piece -> piece.get("file") + " piece " + piece.get("index")).toList();
-                throw new IllegalStateException("Model '" + served.reference() + "' lacks parts: " + String.join(", ", missing)
-                    + ". Send them with gnn.model.addPart; `gnn4j deploy` does.");
-            }
-            if (served.state() == ModelState.RETIRED) {
-                throw new IllegalStateException("Model '" + served.reference() + "' is being removed. Load its artefact again.");
-            }
+            models.requireComplete(tx, served);
             return served;
         });
     }
@@ -119,6 +116,44 @@ public final class Propagator {
 
     public Outcome run(ServedModel model, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
         return models.writing(database, model, lease -> write(lease, projection, graph, task, config));
+    }
+
+    /** Vectors that an encoder gave the nodes of one label, by index. */
+    public record Embedded(VectorWriter.Rows rows, float[][] vectors) {}
+
+    /**
+     * What an encoder computed over a projection.
+     *
+     * @param preProcessing milliseconds until the first vector, {@code compute} those of all
+     */
+    public record Embedding(ProjectedGraph projection, TypedGraph graph, List<Embedded> labels, long preProcessing, long compute) {}
+
+    /** Vectors of an encoder: written, indexed, and then the version is ready. @param embed computes them */
+    public Outcome run(ServedModel model, Supplier<Embedding> embed, PropagateConfig config) {
+        return models.writing(database, model, lease -> write(model, embed.get(), config));
+    }
+
+    private Outcome write(ServedModel model, Embedding embedding, PropagateConfig config) {
+        embedding.projection().requireCurrent();
+        var clock = new Clock();
+        var written = new Written(0, 0, 0, 0);
+        var writer = new VectorWriter(own, threads, progress);
+        for (var one : embedding.labels()) {
+            var done = writer.write(one.rows(), model.embeddingProperty(), index -> one.vectors()[index]);
+            written = written.plus(new Written(done.written(), done.skippedMissing(), done.skippedChanged(), done.batchesCommitted()));
+        }
+        var labels = embedding.labels().stream().map(one -> one.rows().label()).toList();
+        clear(model, labels, id -> labels.stream().anyMatch(label -> embedding.graph().indexOf(label, id) >= 0));
+        var write = clock.lap();
+        // A model that recommends nothing has one index all the same: on what it embeds first.
+        var recommend = model.task().get("recommend") instanceof String label && labels.contains(label) ? label : labels.get(0);
+        progress.accept("building the vector index " + model.vectorIndex());
+        VectorIndexes.ensureOnline(own, model.vectorIndex(), recommend, model.embeddingProperty(), model.dimension(), guard);
+        finish(models, own, model);
+        var all = embedding.labels().stream().mapToInt(one -> one.vectors().length).sum();
+        var items = embedding.labels().get(labels.indexOf(recommend)).vectors().length;
+        return new Outcome(model, items, all - items, 0, 0, written, embedding.preProcessing(), embedding.compute(), write, clock.lap(),
+            config.toMap(model));
     }
 
     private Outcome write(ModelLease lease, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
@@ -148,7 +183,8 @@ public final class Propagator {
         if (!graph.isOneSided()) {
             written = written.plus(writeUsers(lease, graph, task, result.context()));
         }
-        clear(model, graph, task);
+        clear(model, List.copyOf(new LinkedHashSet<>(List.of(task.recommend(), task.to()))),
+            id -> graph.graph().indexOf(task.recommend(), id) >= 0 || graph.graph().indexOf(task.to(), id) >= 0);
         var write = clock.lap();
         progress.accept("building the vector index " + model.vectorIndex());
         VectorIndexes.ensureOnline(own, model.vectorIndex(), task.recommend(), model.embeddingProperty(), model.dimension(), guard);
@@ -272,11 +308,10 @@ public final class Propagator {
     }
 
     /** Takes vectors of an earlier run from nodes that this graph does not have: they would answer with what they were. */
-    private void clear(ServedModel model, TaskGraph graph, Task task) {
-        for (var label : List.copyOf(new java.util.LinkedHashSet<>(List.of(task.recommend(), task.to())))) {
+    private void clear(ServedModel model, List<String> labels, LongPredicate belongs) {
+        for (var label : labels) {
             var ids = own.read(tx -> ModelRemoval.nodes(tx, label, model.embeddingProperty()));
-            var stale = java.util.Arrays.stream(ids).filter(id -> graph.graph().indexOf(task.recommend(), id) < 0
-                && graph.graph().indexOf(task.to(), id) < 0).toArray();
+            var stale = Arrays.stream(ids).filter(belongs.negate()).toArray();
             ModelRemoval.clear(own, stale, model.embeddingProperty());
         }
     }

@@ -72,7 +72,7 @@ public final class ProjectedNeighbours implements NeighbourSource, AutoCloseable
         }
 
         /** Bytes that are kept for a plan, by what they are for. */
-        List<Long> bytes(SamplePlan plan, List<String> priority) {
+        public List<Long> bytes(SamplePlan plan, List<String> priority) {
             check(plan);
             var bytes = new ArrayList<Long>();
             bytes.add(nodeBytes(graph));
@@ -85,7 +85,7 @@ public final class ProjectedNeighbours implements NeighbourSource, AutoCloseable
         }
 
         /** Relationships that the lists of a plan are made from, parallel ones included. */
-        long relationships(SamplePlan plan, List<String> priority) {
+        public long relationships(SamplePlan plan, List<String> priority) {
             try (var held = nodes(plan.nodeTypes(), priority)) {
                 return plan.relations().stream()
                     .mapToLong(relation -> held.value().graph().relationshipCount(relation.stored(), guard)).sum();

@@ -13,13 +13,13 @@ package io.gnn4j.writeback;
 public record WriteOutcome(
         long created, long written, long skippedMissing, long skippedChanged, long batchesCommitted, long batchesFailed,
         String firstError) {
-    static final WriteOutcome NOTHING = new WriteOutcome(0, 0, 0, 0, 0, 0, null);
+    public static final WriteOutcome NOTHING = new WriteOutcome(0, 0, 0, 0, 0, 0, null);
 
     static WriteOutcome failed(String reason) {
         return new WriteOutcome(0, 0, 0, 0, 0, 1, reason);
     }
 
-    WriteOutcome plus(WriteOutcome other) {
+    public WriteOutcome plus(WriteOutcome other) {
         return new WriteOutcome(
             created + other.created, written + other.written, skippedMissing + other.skippedMissing,
             skippedChanged + other.skippedChanged, batchesCommitted + other.batchesCommitted,
