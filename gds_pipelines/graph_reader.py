@@ -112,13 +112,7 @@ def read_graph(
         if value is not None
     }
     arrays = Arrays(into)
-    with _bar(graph_name, progress) as bar, connection.session() as session:
-
-        def tell(name: str, done: int, total: int) -> None:
-            bar(name, done, total)
-            if report is not None:
-                report(name, done, total)
-
+    with _bar(graph_name, progress, report) as tell, connection.session() as session:
         try:
             records = session.run(_EXPORT, graphName=graph_name, config=config)
             records.peek()
@@ -137,8 +131,8 @@ def read_graph(
         )
     from gds_pipelines.graph_lists import read_lists  # the way without the plugin
 
-    with _bar(graph_name, progress) as bar, connection.session() as session:
-        return arrays.finish(read_lists(session, graph_name, config, arrays, report or bar))
+    with _bar(graph_name, progress, report) as tell, connection.session() as session:
+        return arrays.finish(read_lists(session, graph_name, config, arrays, tell))
 
 
 def _assemble(records: neo4j.Result, layout: str, arrays: Arrays, tell: Report) -> GraphData:
@@ -212,8 +206,11 @@ class _NodeFiller:
         _require(self._at == self.rows, self.name)
         for name, pieces in self._pieces.items():
             column = self._columns[name]
-            if pieces:
-                column.values = self._arrays.keep(np.concatenate(pieces))
+            column.values = self._arrays.make((sum(map(len, pieces)),), column.values.dtype)
+            at = 0
+            for piece in pieces:
+                column.values[at : at + len(piece)] = piece
+                at += len(piece)
             lengths = np.concatenate(self._lengths[name]) if pieces else np.empty(0, np.int32)
             column.offsets = self._arrays.keep(offsets_of(lengths))
         return NodeTable(self.name, self._ids, self._columns)
@@ -285,9 +282,10 @@ def _require(complete: bool, name: str) -> None:
 
 
 @contextmanager
-def _bar(graph_name: str, shown: bool) -> Iterator[Report]:
+def _bar(graph_name: str, shown: bool, report: Report | None) -> Iterator[Report]:
+    """What is called after every record: ``report``, and a bar where it is ``shown``."""
     if not shown:
-        yield lambda name, done, total: None
+        yield report or (lambda name, done, total: None)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -300,4 +298,10 @@ def _bar(graph_name: str, shown: bool) -> Iterator[Report]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(graph_name, total=None)
-        yield lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
+
+        def tell(name: str, done: int, total: int) -> None:
+            bar.update(task, description=name, completed=done, total=total)
+            if report is not None:
+                report(name, done, total)
+
+        yield tell
