@@ -108,7 +108,7 @@ class Neighbourhoods:
     Args:
         schema: as ``schema_of`` makes it.
         to_items, to_users: by behaviour the users of every item, the items of every user.
-        rows: by type its x [N, W] and code [N, C].
+        columns: by type its x [N, W] and code [N, C].
     """
 
     schema: BlockSchema
@@ -117,6 +117,7 @@ class Neighbourhoods:
     columns: list[tuple[NDArray[np.float32], NDArray[np.int64]]]
     n_items: int
     _missing: list[Any] = field(default_factory=list)
+    _pairs: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -172,7 +173,8 @@ class Neighbourhoods:
             if known < len(receivers) and behaviour == 0:
                 senders[known:] = visitors.items.take(receivers[known:] - visitors.first, positions[known:])
             if left_out is not None:
-                degrees = self._leave_out(receivers, senders, degrees, bool(to_users), left_out)
+                here = left_out[self._has(behaviour, left_out)]
+                degrees = self._leave_out(receivers, senders, degrees, bool(to_users), here)
             return Drawn(senders, degrees)
 
         def rows(number: int, indices: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
@@ -189,6 +191,17 @@ class Neighbourhoods:
 
         return build(self.schema, {ITEMS: items, USERS: users}, draw, rows)
 
+    def _has(self, behaviour: int, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which pairs (``user * n_items + item``) a behaviour has."""
+        lists = self.to_users[behaviour]
+        if behaviour not in self._pairs:
+            users = np.repeat(np.arange(len(lists.offsets) - 1), np.diff(lists.offsets))
+            self._pairs[behaviour] = users * self.n_items + lists.senders  # ascends, as the lists do
+        known = self._pairs[behaviour]
+        if not len(known):
+            return np.zeros(len(pairs), bool)
+        return known[np.minimum(np.searchsorted(known, pairs), len(known) - 1)] == pairs
+
     def _leave_out(
         self,
         receivers: NDArray[np.int64],
@@ -197,7 +210,9 @@ class Neighbourhoods:
         to_users: bool,
         left_out: NDArray[np.int64],
     ) -> NDArray[np.int64]:
-        """Blank what is left out (in place); the degrees without it."""
+        """Blank what is left out (in place); the degrees without it. All of ``left_out`` is in the lists."""
+        if not len(left_out):
+            return degrees
         users, items = (receivers[:, None], senders) if to_users else (senders, receivers[:, None])
         pairs = np.where(senders < 0, -1, users * self.n_items + items)
         at = np.minimum(np.searchsorted(left_out, pairs), len(left_out) - 1)
@@ -206,7 +221,7 @@ class Neighbourhoods:
         ends = left_out // self.n_items if to_users else left_out % self.n_items
         ends = np.sort(ends)
         fewer = np.searchsorted(ends, receivers, "right") - np.searchsorted(ends, receivers, "left")
-        return np.maximum(degrees - fewer, 0)
+        return degrees - fewer
 
 
 def schema_of(
