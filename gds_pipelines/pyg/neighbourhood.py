@@ -491,21 +491,22 @@ class _NeighbourLists:
         """
         fan_out = plan.fan_outs[place][hop - 1]
         start, end = self.offsets[numbers], self.offsets[numbers + 1]
-        if self.times is not None:
-            if before is not None:
-                start = _first_older(self.times, start, end, before)
-            if plan.last:
-                end = np.minimum(end, start + plan.last)
+        if self.times is not None and before is not None:
+            start = _first_older(self.times, start, end, before)
         degree = end - start
-        count = np.minimum(degree, fan_out)
+        if self.times is not None and plan.last and len(self.times):
+            timed = (degree > 0) & (self.times[np.minimum(start, len(self.times) - 1)] > -np.inf)
+            end = np.where(timed, np.minimum(end, start + plan.last), end)
+        among = end - start
+        count = np.minimum(among, fan_out)
         which = np.repeat(np.arange(len(numbers)), count)
         ends = np.cumsum(count)
         begin = ends - count
         position = np.arange(len(which)) - begin[which] + start[which]
-        large = np.flatnonzero(degree > fan_out) if fan_out else np.empty(0, np.int64)
+        large = np.flatnonzero(among > fan_out) if fan_out else np.empty(0, np.int64)
         if len(large):
             prefix = chain(chain(chain(chain(np.uint64(0), plan.random_seed), ids[large]), hop), place)
-            picked = self._pick(plan.replace, prefix, start[large], degree[large], fan_out)
+            picked = self._pick(plan.replace, prefix, start[large], among[large], fan_out)
             position[begin[large][:, None] + np.arange(fan_out)] = start[large][:, None] + picked
         return which, position, degree
 

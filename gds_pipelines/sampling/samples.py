@@ -131,7 +131,7 @@ class BlockSample(Sample):
         return self.columns[f"nbr_r{r}_{h}"].reshape(len(self.columns[f"deg_r{r}_{h}"]), k)
 
     def degrees(self, r: int, h: int) -> NDArray[np.int32]:
-        """[R] – how many the receiver could draw from."""
+        """[R] – how many neighbours the receiver has, of those that are old enough."""
         return self.columns[f"deg_r{r}_{h}"]
 
     def edge(self, r: int, h: int, name: str) -> NDArray[np.float64] | None:

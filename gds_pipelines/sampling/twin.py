@@ -128,7 +128,7 @@ class Twin:
         self.plan = plan
 
     def list_of(self, relation: Relation, receiver: int, before: int | None) -> list[Neighbour]:
-        """The senders that a receiver may draw, in the order of the rule."""
+        """The senders that are old enough, in the order of the rule."""
         neighbours = self.graph.neighbours(relation, receiver)
         time = self.plan.time
         if time is None or time not in self.graph.properties.get(relation.type, ()):
@@ -136,17 +136,18 @@ class Twin:
         neighbours.sort(key=lambda entry: (-entry.properties.get(time, _NO_TIME), entry.sender))
         if before is not None:
             neighbours = [entry for entry in neighbours if entry.properties.get(time, _NO_TIME) < before]
-        if self.plan.last and any(time in entry.properties for entry in neighbours):
-            neighbours = neighbours[: self.plan.last]
         return neighbours
 
     def draw(self, number: int, receiver: int, hop: int, before: int | None) -> tuple[list[Neighbour], int]:
         """The senders a receiver of relation ``number`` draws to reach ``hop``, and how many there were."""
         relation = self.plan.relations[number]
         neighbours = self.list_of(relation, receiver, before)
+        degree = len(neighbours)
+        if self.plan.last and any(self.plan.time in entry.properties for entry in neighbours):
+            neighbours = neighbours[: self.plan.last]
         k, d = relation.fan_out[hop - 1], len(neighbours)
         if d <= k:
-            return neighbours, d
+            return neighbours, degree
 
         def hashed(draw: int) -> int:
             return hash64(self.plan.random_seed, receiver, hop, number, draw)
@@ -156,7 +157,7 @@ class Twin:
         else:
             weights = [entry.properties[self.plan.weight] for entry in neighbours]
             positions = weighted(hashed, weights, k, self.plan.replace)
-        return [neighbours[position] for position in positions], d
+        return [neighbours[position] for position in positions], degree
 
     def blocks(self, seed_type: str, seeds: Sequence[int], before: Sequence[int] | None = None) -> Columns:
         """The columns of one batch, ``format: 'blocks'``."""

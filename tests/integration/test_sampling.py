@@ -1,6 +1,7 @@
 """``gnn.graph.sample`` against the slow exact twin, and how it behaves as a procedure."""
 
 import random
+import time
 from dataclasses import dataclass
 
 import neo4j
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from neo4j.exceptions import ClientError, Neo4jError
 
 from gds_pipelines.sampling import SampledRelation, sample_graph
+from gds_pipelines.sampling.samples import read_sample
 from gds_pipelines.sampling.twin import Graph, Plan, Relation, Twin
 
 PROPERTIES = {"BUY": ("at", "weight"), "KNOWS": ("weight",), "SEE": ("at", "weight")}
@@ -171,3 +174,260 @@ def test_the_live_store_gives_what_the_projection_gives(shop, plan, data):
     for name, values in shared.items():
         np.testing.assert_array_equal(values, projected.columns[name], err_msg=name)
     assert live.truncated == 0
+
+
+SAMPLE = "CALL gnn.graph.sample($graph, $config) YIELD batch, seeds, arrow"
+BUYERS = [{"sender": "Item", "type": "BUY", "receiver": "User", "direction": "in"}]
+
+
+def test_threads_and_batches_change_no_byte_of_what_is_drawn(shop):
+    users = np.array(shop.graph.nodes["User"] * 5, np.int64)
+
+    def records(**options):
+        config = {
+            "seedLabel": "User",
+            "seeds": users.tobytes(),
+            "fanOut": [3, 2, 2],
+            "batchSize": 7,
+        } | options
+        with shop.driver.session() as session:
+            return [record["arrow"] for record in session.run(SAMPLE, graph="shop", config=config)]
+
+    alone = records(concurrency=1)
+    assert len(alone) == -(-len(users) // 7)
+    assert records(concurrency=2) == alone
+    assert records(concurrency=4) == alone
+    assert records(concurrency=1, randomSeed=1) != alone
+
+
+def test_a_node_draws_alike_whoever_shares_its_batch(shop):
+    def blocks(seeds):
+        (sample,) = sample_graph(
+            shop.driver, "shop", fan_out=[4, 3], seeds=seeds, seed_label="User", relations=BUYERS
+        )
+        return sample
+
+    users = shop.graph.nodes["User"]
+    together = blocks(users)
+    items = together.node_ids["Item"][together.hop(together.node_types.index("Item"), 1)]
+    for place, user in enumerate(users[:6]):
+        own = blocks([user])
+        drawn = own.neighbours(0, 1)[0]
+        alone = own.node_ids["Item"][own.hop(own.node_types.index("Item"), 1)][drawn[drawn >= 0]]
+        shared = together.neighbours(0, 1)[together.seed[place]]
+        assert alone.tolist() == items[shared[shared >= 0]].tolist()
+
+
+def test_seeds_are_bytes_a_list_nodes_or_a_whole_label(shop):
+    ids = sorted(shop.graph.nodes["User"])
+    config = {"seedLabel": "User", "fanOut": [2], "batchSize": 1000}
+    query = SAMPLE + " RETURN seeds, arrow"
+
+    def records(extra, text=query, **parameters):
+        found = shop.driver.execute_query(text, graph="shop", config=config | extra, **parameters)
+        return [(record["seeds"], record["arrow"]) for record in found.records]
+
+    whole = records({})
+    assert whole[0][0] == len(ids)
+    assert records({"seeds": ids}) == whole
+    assert records({"seeds": np.array(ids, "<i8").tobytes()}) == whole
+    nodes = (
+        "MATCH (u:User) WITH u ORDER BY id(u) WITH collect(u) AS users "
+        "CALL gnn.graph.sample($graph, {seedLabel: 'User', fanOut: [2], batchSize: 1000, seeds: users}) "
+        "YIELD seeds, arrow RETURN seeds, arrow"
+    )
+    assert records({}, nodes) == whole
+    assert records({"seeds": []}) == []
+
+
+def test_node_properties_are_gathered_by_row(shop):
+    (sample,) = sample_graph(
+        shop.driver, "shop", fan_out=[3], seed_label="User", relations=BUYERS, node_properties=["*"]
+    )
+    stored = {
+        row["id"]: row
+        for row in shop.driver.execute_query(
+            "MATCH (n) RETURN id(n) AS id, n.age AS age, n.price AS price, n.v AS v"
+        ).records
+    }
+    users, items = sample.node_ids["User"].tolist(), sample.node_ids["Item"].tolist()
+    assert sample.feature("User", "age").values.tolist() == [stored[node]["age"] for node in users]
+    assert sample.feature("Item", "price").values.tolist() == [stored[node]["price"] for node in items]
+    assert sample.feature("Item", "v").matrix(2).tolist() == [stored[node]["v"] for node in items]
+    assert set(sample.features["User"]) == {"age"}
+
+
+def test_the_live_store_shows_uncommitted_changes_and_says_where_it_stopped(shop):
+    hub = "MATCH (u:User) WITH u, count {(u)-[:BUY]->()} AS d ORDER BY d DESC LIMIT 1 RETURN id(u) AS id, d"
+    (record,) = shop.driver.execute_query(hub).records
+    config = {
+        "source": "store",
+        "relations": BUYERS,
+        "fanOut": [10_000],
+        "seedLabel": "User",
+        "seeds": [record["id"]],
+    }
+    with shop.driver.session() as session, session.begin_transaction() as tx:
+
+        def degree(**options):
+            found = tx.run(SAMPLE, graph=None, config=config | options).single()
+            sample = read_sample(found["batch"], found["arrow"])
+            return int(sample.degrees(0, 1)[0]), sample.truncated
+
+        before = degree()
+        assert before[1] == 0
+        tx.run("MATCH (u) WHERE id(u) = $id CREATE (u)-[:BUY]->(:Item)", id=record["id"]).consume()
+        assert degree() == (before[0] + 1, 0)
+        cut = degree(maxDegree=5)
+        assert cut[0] <= 5
+        assert cut[1] == 1
+        tx.rollback()
+
+
+@pytest.mark.parametrize(
+    ("config", "sentences"),
+    [
+        ({}, ["`fanOut` is missing"]),
+        ({"fanOut": [-1], "bacthSize": 3}, ["`fanOut`: must be", "Did you mean `batchSize`?"]),
+        ({"fanOut": [2], "before": 3}, ["`before` needs `timeProperty`"]),
+        ({"fanOut": [2], "seedLabel": "Usr"}, ["`seedLabel` 'Usr' is none of the node types Item, User"]),
+        ({"fanOut": [2], "seedLabel": "User", "seeds": [-7]}, ["Seed 0 (Neo4j id -7) is no node of type"]),
+        ({"fanOut": [2], "seeds": b"1234567"}, ["7 bytes, no multiple of 8"]),
+        (
+            {"fanOut": [2], "seedLabel": "User", "timeProperty": "ta", "relationshipWeightProperty": "wight"},
+            ["Unknown relationship property 'ta'", "Did you mean `at`?", "Did you mean `weight`?"],
+        ),
+        (
+            {
+                "fanOut": [2],
+                "seedLabel": "User",
+                "relations": [{"sender": "Item", "type": "BUYS", "receiver": "User"}],
+            },
+            ["Unknown relationship type 'BUYS'", "Did you mean `BUY`?"],
+        ),
+        (
+            {"fanOut": [2, 2], "relations": [{"sender": "Item", "typ": "BUY", "fanOut": [1]}]},
+            [
+                "`type` is missing",
+                "`receiver` is missing",
+                "`fanOut` [1] is of 1 hops",
+                "Unknown configuration",
+            ],
+        ),
+        ({"fanOut": [2], "source": "store"}, ["`source` 'store' needs `relations`"]),
+        ({"fanOut": [2], "disjoint": True}, ["`disjoint` needs `format` 'coo'"]),
+        (
+            {"fanOut": [2], "seedLabel": "User", "relationshipWeightProperty": "at"},
+            ["Unknown property of KNOWS 'at'", "Known: weight"],
+        ),
+    ],
+)
+def test_faults_are_named_all_at_once_before_any_work(shop, config, sentences):
+    with pytest.raises(ClientError) as caught:
+        shop.driver.execute_query(SAMPLE, graph="shop", config=config)
+    for sentence in sentences:
+        assert sentence in caught.value.message
+
+
+def test_weights_that_are_missing_are_refused(shop):
+    config = {
+        "fanOut": [2],
+        "seedLabel": "User",
+        "relationshipTypes": ["SEE"],
+        "relationshipWeightProperty": "at",
+    }
+    with pytest.raises(
+        ClientError, match=r"`at` of a relationship in .*SEE.* weights are finite and above 0"
+    ):
+        shop.driver.execute_query(SAMPLE, graph="shop", config=config)
+
+
+def kept(driver, graph):
+    rows = driver.execute_query("CALL gnn.memory.list() YIELD kind, name, bytes, inUse").records
+    return {(row["kind"], row["name"]): row for row in rows if row["name"].startswith(f"{graph} ")}
+
+
+def test_lists_are_built_once_estimated_listed_and_gone_with_the_graph(shop):
+    driver = shop.driver
+    driver.execute_query("CALL gds.graph.project('brief', ['User', 'Item'], ['BUY', 'KNOWS'])")
+    config = {"fanOut": [2], "seedLabel": "User"}
+    (estimate,) = driver.execute_query(
+        "CALL gnn.graph.sample.estimate('brief', $config) YIELD bytesMin, mapView, relationshipCount",
+        config=config,
+    ).records
+    before = kept(driver, "brief")
+    assert [kind for kind, _ in before] == ["nodes"], "an estimate reads no relationship"
+    driver.execute_query(SAMPLE, graph="brief", config=config)
+    after = kept(driver, "brief")
+    names = {name for kind, name in after if kind == "neighbours"}
+    assert names == {
+        "brief (User)-[BUY]->(Item)",
+        "brief (Item)<-[BUY]-(User)",
+        "brief (User)-[KNOWS]->(User)",
+        "brief (User)<-[KNOWS]-(User)",
+    }
+    assert not any(row["inUse"] for row in after.values())
+    assert sum(row["bytes"] for row in after.values()) <= estimate["bytesMin"]
+    assert estimate["relationshipCount"] == 2 * 900
+    driver.execute_query(SAMPLE, graph="brief", config=config | {"fanOut": [5, 5], "randomSeed": 3})
+    assert kept(driver, "brief").keys() == after.keys(), "other draws, the same lists"
+    driver.execute_query("CALL gds.graph.drop('brief')")
+    assert kept(driver, "brief") == {}
+
+
+def test_a_graph_projected_anew_is_sampled_anew(shop):
+    driver = shop.driver
+    config = {"fanOut": [10_000], "seedLabel": "User", "direction": "in"}
+
+    def edges():
+        (record,) = driver.execute_query(SAMPLE, graph="again", config=config).records
+        return read_sample(0, record["arrow"]).edges
+
+    driver.execute_query("CALL gds.graph.project('again', ['User', 'Item'], 'KNOWS')")
+    knows = edges()
+    driver.execute_query("CALL gds.graph.drop('again')")
+    driver.execute_query("CALL gds.graph.project('again', ['User', 'Item'], ['KNOWS', 'SEE'])")
+    assert edges() > knows
+    driver.execute_query("CALL gds.graph.drop('again')")
+
+
+def test_another_users_graph_is_not_seen(server, shop):
+    with server.second_user() as bob, pytest.raises(ClientError, match="shop"):
+        bob.execute_query(SAMPLE, graph="shop", config={"fanOut": [2], "seedLabel": "User"})
+
+
+def test_a_terminated_query_ends_and_lets_go_of_its_lists(shop):
+    seeds = np.array(shop.graph.nodes["User"] * 20_000, np.int64).tobytes()
+    config = {"seedLabel": "User", "fanOut": [30, 30, 30], "seeds": seeds, "batchSize": 50}
+    with shop.driver.session() as session:
+        records = session.run(SAMPLE, graph="shop", config=config)
+        next(records)
+        assert any(row["inUse"] for row in kept(shop.driver, "shop").values())
+        (query,) = shop.driver.execute_query(
+            "SHOW TRANSACTIONS YIELD transactionId, currentQuery WHERE currentQuery STARTS WITH $text "
+            "RETURN transactionId",
+            text=SAMPLE,
+        ).records
+        shop.driver.execute_query("TERMINATE TRANSACTION $id", id=query["transactionId"])
+        started = time.monotonic()
+        with pytest.raises(Neo4jError, match=r"[Tt]erminated"):
+            for _ in records:
+                pass
+        assert time.monotonic() - started < 10
+    deadline = time.monotonic() + 10
+    while any(row["inUse"] for row in kept(shop.driver, "shop").values()):
+        assert time.monotonic() < deadline, "the lists are still held"
+        time.sleep(0.2)
+
+
+def test_a_client_that_stops_reading_ends_the_query(shop):
+    seeds = np.array(shop.graph.nodes["User"] * 20_000, np.int64)
+    samples = sample_graph(
+        shop.driver, "shop", fan_out=[30, 30], seeds=seeds, seed_label="User", batch_size=50
+    )
+    assert next(samples).batch == 0
+    samples.close()
+    deadline = time.monotonic() + 10
+    while any(row["inUse"] for row in kept(shop.driver, "shop").values()):
+        assert time.monotonic() < deadline, "the lists are still held"
+        time.sleep(0.2)

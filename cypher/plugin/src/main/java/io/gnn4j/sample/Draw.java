@@ -16,7 +16,7 @@ final class Draw {
     private double[] keys = new double[0];
     /** Positions in the arrays of the list that were drawn last. */
     int[] picked = new int[64];
-    /** How many could be drawn from. */
+    /** How many neighbours the receiver has, of those that are old enough. */
     int degree;
 
     Draw(SamplePlan plan) {
@@ -37,19 +37,22 @@ final class Draw {
             if (cut) {
                 from = older(list.times, from, to, before);
             }
+            degree = to - from;
             if (plan.last() > 0 && from < to && list.times[from] != RelationLists.NO_TIME) {
-                to = Math.min(to, from + plan.last());
+                to = (int) Math.min(to, from + (long) plan.last());
             }
+        } else {
+            degree = to - from;
         }
-        degree = to - from;
+        int among = to - from;
         if (picked.length < fanOut) {
             picked = new int[fanOut];
         }
-        if (degree <= fanOut) {
-            for (int i = 0; i < degree; i++) {
+        if (among <= fanOut) {
+            for (int i = 0; i < among; i++) {
                 picked[i] = from + i;
             }
-            return degree;
+            return among;
         }
         if (fanOut == 0) {
             return 0;
@@ -58,15 +61,15 @@ final class Draw {
         if (list.weights == null) {
             if (plan.replace()) {
                 for (int i = 0; i < fanOut; i++) {
-                    picked[i] = from + DrawRule.below(DrawRule.chain(prefix, i), degree);
+                    picked[i] = from + DrawRule.below(DrawRule.chain(prefix, i), among);
                 }
             } else {
-                distinct(prefix, from, fanOut);
+                distinct(prefix, from, among, fanOut);
             }
         } else if (plan.replace()) {
-            bySums(prefix, list.weights, from, fanOut);
+            bySums(prefix, list.weights, from, among, fanOut);
         } else {
-            byKeys(prefix, list.weights, from, fanOut);
+            byKeys(prefix, list.weights, from, among, fanOut);
         }
         return fanOut;
     }
@@ -89,13 +92,13 @@ final class Draw {
         return low;
     }
 
-    private void distinct(long prefix, int from, int fanOut) {
+    private void distinct(long prefix, int from, int among, int fanOut) {
         if (fanOut > FEW) {
-            distinctByTable(prefix, from, fanOut);
+            distinctByTable(prefix, from, among, fanOut);
             return;
         }
         for (int i = 0; i < fanOut; i++) {
-            int last = degree - fanOut + i;
+            int last = among - fanOut + i;
             int position = from + DrawRule.below(DrawRule.chain(prefix, i), last + 1);
             for (int j = 0; j < i; j++) {
                 if (picked[j] == position) {
@@ -107,7 +110,7 @@ final class Draw {
         }
     }
 
-    private void distinctByTable(long prefix, int from, int fanOut) {
+    private void distinctByTable(long prefix, int from, int among, int fanOut) {
         int size = Integer.highestOneBit(fanOut) << 2;
         if (table.length < size) {
             table = new int[size];
@@ -115,7 +118,7 @@ final class Draw {
         tableMask = size - 1;
         Arrays.fill(table, 0, size, -1);
         for (int i = 0; i < fanOut; i++) {
-            int last = degree - fanOut + i;
+            int last = among - fanOut + i;
             int position = DrawRule.below(DrawRule.chain(prefix, i), last + 1);
             if (!enter(position)) {
                 position = last;
@@ -137,19 +140,19 @@ final class Draw {
         return true;
     }
 
-    private void bySums(long prefix, double[] weights, int from, int fanOut) {
-        if (sums.length < degree) {
-            sums = new double[Math.max(degree, (int) Math.min(Integer.MAX_VALUE - 8, 2L * sums.length))];
+    private void bySums(long prefix, double[] weights, int from, int among, int fanOut) {
+        if (sums.length < among) {
+            sums = new double[Math.max(among, (int) Math.min(Integer.MAX_VALUE - 8, 2L * sums.length))];
         }
         double sum = 0;
-        for (int p = 0; p < degree; p++) {
+        for (int p = 0; p < among; p++) {
             sum += weights[from + p];
             sums[p] = sum;
         }
         for (int i = 0; i < fanOut; i++) {
             double aim = DrawRule.unit(DrawRule.chain(prefix, i)) * sum;
             int low = 0;
-            int high = degree - 1;
+            int high = among - 1;
             while (low < high) {
                 int middle = low + high >>> 1;
                 if (sums[middle] > aim) {
@@ -163,11 +166,11 @@ final class Draw {
     }
 
     /** A heap whose top is the largest of the smallest keys; then sorted in place. */
-    private void byKeys(long prefix, double[] weights, int from, int fanOut) {
+    private void byKeys(long prefix, double[] weights, int from, int among, int fanOut) {
         if (keys.length < fanOut) {
             keys = new double[fanOut];
         }
-        for (int p = 0; p < degree; p++) {
+        for (int p = 0; p < among; p++) {
             double key = DrawRule.exponentialKey(DrawRule.chain(prefix, p), weights[from + p]);
             if (p < fanOut) {
                 int child = p;

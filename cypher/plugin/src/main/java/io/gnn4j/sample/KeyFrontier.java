@@ -74,7 +74,7 @@ final class KeyFrontier extends Frontier {
     @Override
     void close() {
         if (source.isOrdered()) {
-            scratch = RadixSort.sort(fresh, count, scratch);
+            scratch = RadixSort.sort(fresh, count, scratch, 0);
         } else {
             sortByNodeId();
         }

@@ -81,7 +81,7 @@ public final class PaddedBlocks {
         return plan.relations().get(r).fanOut(h);
     }
 
-    /** {@code deg_<r>_<h>}, h = 1 to L: how many the receiver could draw from. */
+    /** {@code deg_<r>_<h>}, h = 1 to L: how many neighbours the receiver has, of those that are old enough. */
     public int[] degrees(int r, int h) {
         return degrees[r][h - 1];
     }

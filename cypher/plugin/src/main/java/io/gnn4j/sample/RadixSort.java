@@ -12,8 +12,11 @@ final class RadixSort {
 
     private RadixSort() {}
 
-    /** @return scratch space to be handed in again */
-    static long[] sort(long[] keys, int count, long[] scratch) {
+    /**
+     * @param low bits below this one are sorted already among keys that differ in them alone
+     * @return scratch space to be handed in again
+     */
+    static long[] sort(long[] keys, int count, long[] scratch, int low) {
         if (count < FEW) {
             Arrays.sort(keys, 0, count);
             return scratch;
@@ -29,7 +32,7 @@ final class RadixSort {
         var from = keys;
         var to = other;
         var ends = new int[DIGITS];
-        for (int shift = 0; shift < Long.SIZE; ) {
+        for (int shift = low; shift < Long.SIZE; ) {
             long rest = varying >>> shift;
             if (rest == 0) {
                 break;

@@ -11,6 +11,7 @@ public final class Sampler {
     private final Draw draw;
     private final int types;
     private final BitFrontier[] bits;
+    private final GroupedHop grouped = new GroupedHop();
 
     public Sampler(NeighbourSource source, SamplePlan plan) {
         this.source = source;
@@ -94,8 +95,16 @@ public final class Sampler {
             }
             var receivers = take(frontiers, entries, 0);
             for (int h = 1; h <= plan.hops(); h++) {
+                boolean packed = start.groups() != null && packs(receivers, h, start.times().length);
                 for (int r = 0; r < lists.length; r++) {
-                    drawBlock(found, r, h, receivers, frontiers[plan.sender(r)], start.times());
+                    drawBlock(found, r, h, receivers, packed ? null : frontiers[plan.sender(r)], start.times());
+                }
+                if (packed) {
+                    receivers = packed(found, h, receivers, start.times().length);
+                    for (int n = 0; n < types; n++) {
+                        entries[n][h] = receivers[n].numbers();
+                    }
+                    continue;
                 }
                 for (var frontier : frontiers) {
                     frontier.close();
@@ -130,6 +139,34 @@ public final class Sampler {
         return taken;
     }
 
+    /** Whether the hop can be ordered by packed keys. */
+    private boolean packs(Hop[] receivers, int h, int groups) {
+        boolean packs = source.isOrdered();
+        for (int n = 0; packs && n < types; n++) {
+            long slots = 0;
+            for (int r = 0; r < lists.length; r++) {
+                slots += plan.sender(r) == n
+                    ? (long) receivers[plan.receiver(r)].numbers().length * plan.relations().get(r).fanOut(h) : 0;
+            }
+            packs = slots < Integer.MAX_VALUE - 8 && GroupedHop.fits(source.count(n), groups, slots);
+        }
+        return packs;
+    }
+
+    private Hop[] packed(PaddedBlocks found, int h, Hop[] receivers, int groups) {
+        var hops = new Hop[types];
+        for (int n = 0; n < types; n++) {
+            for (int r = 0; r < lists.length; r++) {
+                if (plan.sender(r) == n) {
+                    grouped.add(found.neighbours[r][h - 1], receivers[plan.receiver(r)].groups(), plan.relations().get(r).fanOut(h));
+                }
+            }
+            grouped.close(groups);
+            hops[n] = new Hop(grouped.numbers, grouped.groups);
+        }
+        return hops;
+    }
+
     private static void addSeeds(Start start, Frontier frontier) {
         for (int i = 0; i < start.numbers().length; i++) {
             frontier.add(start.numbers()[i], group(start, i));
@@ -140,7 +177,11 @@ public final class Sampler {
         return start.groups() == null ? 0 : start.groups()[seed];
     }
 
-    /** Draws for all receivers of a relation; the neighbours are numbers until {@link #toPositions}. */
+    /**
+     * Draws for all receivers of a relation; the neighbours stay numbers.
+     *
+     * @param senders hears of them; may be null
+     */
     private void drawBlock(PaddedBlocks found, int r, int h, Hop[] hops, Frontier senders, long[] times) {
         var list = lists[r];
         var hop = hops[plan.receiver(r)];
@@ -160,7 +201,9 @@ public final class Sampler {
             for (int k = 0; k < count; k++) {
                 int sender = list.senders[draw.picked[k]];
                 neighbours[at + k] = sender;
-                senders.add(sender, group);
+                if (senders != null) {
+                    senders.add(sender, group);
+                }
             }
             Arrays.fill(neighbours, at + count, at + fanOut, -1);
             if (list.properties != null) {
