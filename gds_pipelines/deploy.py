@@ -35,7 +35,7 @@ KEEP_PREVIOUS = 1
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}")
 PROJECTED = ("item-propagation/1",)
 """Contracts whose vectors are made over a projection of the task."""
-CONTRACTS = (*PROJECTED, "vectors/1", "item-weights/1", "lists/1")
+CONTRACTS = (*PROJECTED, "vectors/1", "item-weights/1", "lists/1", "sequence/1", "pair/1")
 
 Projector = Callable[[Connection, Task], AbstractContextManager[str]]
 """Projects a task, gives the graph's name, drops it at the end."""

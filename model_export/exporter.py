@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model_export import golden, padded_blocks, parity, scan
+from model_export import golden, ordering, padded_blocks, parity, scan
 from model_export.artefact import Artefact, assemble
 from model_export.block_schema import CONTRACT as PADDED_BLOCKS
 from model_export.block_schema import BlockSchema, declaration_faults
 from model_export.errors import ArtefactError, ExportError
-from model_export.manifest import MODEL_FILE, item_propagation_signature, schema_faults
+from model_export.manifest import MODEL_FILE, ORDERING, item_propagation_signature, schema_faults
 
 OPSET = 20
 
@@ -56,6 +56,8 @@ def export(
     signature = manifest.get("signature")
     if signature is None and manifest.get("contract") == "item-propagation/1":
         signature = item_propagation_signature(manifest["dimension"])
+    if signature is None and manifest.get("contract") in ORDERING:
+        signature = ORDERING[manifest["contract"]](manifest["dimension"])
     if signature is None and manifest.get("contract") == PADDED_BLOCKS:
         signature = block_signature(module, manifest)
     if signature is None:
@@ -226,6 +228,8 @@ def contract_examples(manifest: Mapping[str, Any]) -> list[dict[str, NDArray]]:
     """Inputs every model of a contract must stand, by the contract of the manifest; empty where unknown."""
     if manifest.get("contract") == PADDED_BLOCKS:
         return padded_blocks.examples(BlockSchema.of(manifest), padded_blocks.signature_names(manifest))
+    if manifest.get("contract") in ORDERING:
+        return ordering.examples(manifest["contract"], manifest["dimension"])
     if manifest.get("contract") != "item-propagation/1":
         return []
     from model_export.item_propagation import examples

@@ -55,7 +55,7 @@ _REQUIRED = [
 ]
 _WITH_MODEL = ("signature", "golden")
 _ALL_KEYS = (*_REQUIRED, *_WITH_MODEL, "dimension", "similarity", "propagation", "blocks", "serving")
-_SERVING = ("vectors/1", "item-weights/1")
+_SERVING = ("vectors/1", "item-weights/1", "sequence/1", "pair/1")
 """Contracts that say in ``serving`` how the database makes an answer of them."""
 FOLD_IN = ("unobserved", "regularization", "nu", "items")
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
@@ -186,6 +186,8 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         required += ["similarity", "propagation"]
     elif contract == "vectors/1":
         required += ["similarity", "dimension"]
+    elif contract in ORDERING:
+        required.append("similarity")
     elif contract == PADDED_BLOCKS:
         required += ["similarity", "blocks"]
     if contract in _SERVING:
@@ -215,6 +217,11 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         faults += _part_faults(manifest["parts"], files)
     if contract == "item-propagation/1" and not faults:
         faults += _item_propagation_faults(manifest)
+    if contract in ORDERING and not faults:
+        wanted = ORDERING[contract](manifest["dimension"])
+        if canonical_json(manifest["signature"]) != canonical_json(wanted):
+            names = [", ".join(entry["name"] for entry in wanted[side]) for side in ("inputs", "outputs")]
+            faults.append(f"the signature is not the one of {contract}: {names[0]} in; {names[1]} out")
     if contract == PADDED_BLOCKS and not faults:
         faults += block_faults(manifest)
     return faults
@@ -369,7 +376,7 @@ def _propagation_faults(propagation: Any, contract: Any) -> list[str]:
 
 def _serving_faults(serving: Any, contract: Any) -> list[str]:
     if contract not in _SERVING:
-        return [f"'serving' belongs to the contracts {' and '.join(_SERVING)} only"]
+        return [f"'serving' belongs to the contracts {', '.join(_SERVING)} only"]
     if not isinstance(serving, dict):
         return [f"'serving' must be a map, found {type(serving).__name__}"]
     known = ["history"]
@@ -535,6 +542,34 @@ def item_propagation_signature(dimension: int) -> dict[str, Any]:
         ],
         [("query", "float32", [None, dimension], "query")],
     )
+
+
+def sequence_signature(dimension: int) -> dict[str, Any]:
+    """The one signature a ``sequence/1`` model may have."""
+    return signature_of(
+        [
+            ("history", "float32", [None, None, dimension], "history"),
+            ("mask", "float32", [None, None], "mask"),
+            ("gap", "float32", [None, None], "gap"),
+        ],
+        [("query", "float32", [None, dimension], "query")],
+    )
+
+
+def pair_signature(dimension: int) -> dict[str, Any]:
+    """The one signature a ``pair/1`` model may have."""
+    return signature_of(
+        [
+            ("source", "float32", [None, dimension], "source"),
+            ("candidate", "float32", [None, None, dimension], "candidate"),
+            ("context", "float32", [None, dimension], "context"),
+        ],
+        [("score", "float32", [None, None], "score")],
+    )
+
+
+ORDERING = {"sequence/1": sequence_signature, "pair/1": pair_signature}
+"""Contracts of networks over the vectors of nodes, with the signature each of them fixes."""
 
 
 def _item_propagation_faults(manifest: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ import java.util.TreeMap;
  * @param task the task map as it was given; may be empty where the contract is {@code padded-blocks/1}
  * @param propagation null unless the contract is {@code item-propagation/1}
  * @param blocks null unless the contract is {@code padded-blocks/1}
- * @param serving null unless the contract is {@code vectors/1} or {@code item-weights/1}
+ * @param serving null unless the contract is {@code vectors/1}, {@code item-weights/1}, {@code sequence/1} or {@code pair/1}
  * @param golden null without a network, as the two lists of tensors are empty then
  * @param json everything, with Cypher's types
  * @param tree everything, with numbers as they were written
@@ -50,11 +50,15 @@ public record Manifest(
     public static final String VECTORS = "vectors/1";
     public static final String ITEM_WEIGHTS = "item-weights/1";
     public static final String LISTS = "lists/1";
-    public static final List<String> CONTRACTS = List.of(ITEM_PROPAGATION, PADDED_BLOCKS, VECTORS, ITEM_WEIGHTS, LISTS);
+    public static final String SEQUENCE = "sequence/1";
+    public static final String PAIR = "pair/1";
+    public static final List<String> CONTRACTS =
+        List.of(ITEM_PROPAGATION, PADDED_BLOCKS, VECTORS, ITEM_WEIGHTS, LISTS, SEQUENCE, PAIR);
     /** What each contract has beside the manifest. */
     private static final Map<String, List<String>> FILES = Map.of(
         ITEM_PROPAGATION, List.of(MODEL_FILE, VECTORS_FILE), PADDED_BLOCKS, List.of(MODEL_FILE), VECTORS, List.of(VECTORS_FILE),
-        ITEM_WEIGHTS, List.of(WEIGHTS_FILE), LISTS, List.of(LISTS_FILE));
+        ITEM_WEIGHTS, List.of(WEIGHTS_FILE), LISTS, List.of(LISTS_FILE), SEQUENCE, List.of(MODEL_FILE, VECTORS_FILE),
+        PAIR, List.of(MODEL_FILE, VECTORS_FILE));
     public static final int FORMAT = 1;
     public static final int MAX_DIMENSION = 4096;
     public static final int MAX_HISTORY = 10_000;
@@ -171,11 +175,25 @@ public record Manifest(
         Propagation propagation = null;
         if (ITEM_PROPAGATION.equals(contract)) {
             propagation = propagation(root.map("propagation"));
-            expect(faults, "inputs", inputs, List.of(
+            expect(faults, contract, "inputs", inputs, List.of(
                 new TensorSpec("context", "float32", List.of(-1L, -1L, (long) dimension)),
                 new TensorSpec("weight", "float32", List.of(-1L, -1L)),
                 new TensorSpec("degree", "float32", List.of(-1L))));
-            expect(faults, "outputs", outputs, List.of(new TensorSpec("query", "float32", List.of(-1L, (long) dimension))));
+            expect(faults, contract, "outputs", outputs, List.of(new TensorSpec("query", "float32", List.of(-1L, (long) dimension))));
+        }
+        if (SEQUENCE.equals(contract)) {
+            expect(faults, contract, "inputs", inputs, List.of(
+                new TensorSpec("history", "float32", List.of(-1L, -1L, (long) dimension)),
+                new TensorSpec("mask", "float32", List.of(-1L, -1L)),
+                new TensorSpec("gap", "float32", List.of(-1L, -1L))));
+            expect(faults, contract, "outputs", outputs, List.of(new TensorSpec("query", "float32", List.of(-1L, (long) dimension))));
+        }
+        if (PAIR.equals(contract)) {
+            expect(faults, contract, "inputs", inputs, List.of(
+                new TensorSpec("source", "float32", List.of(-1L, (long) dimension)),
+                new TensorSpec("candidate", "float32", List.of(-1L, -1L, (long) dimension)),
+                new TensorSpec("context", "float32", List.of(-1L, (long) dimension))));
+            expect(faults, contract, "outputs", outputs, List.of(new TensorSpec("score", "float32", List.of(-1L, -1L))));
         }
         BlockSchema blocks = null;
         if (isBlocks) {
@@ -184,7 +202,7 @@ public record Manifest(
                 blocks.checkSignature(inputs, roles(root.raw().get("signature")), outputs, dimension, faults);
             }
         }
-        var serving = VECTORS.equals(contract) || ITEM_WEIGHTS.equals(contract)
+        var serving = contract != null && List.of(VECTORS, ITEM_WEIGHTS, SEQUENCE, PAIR).contains(contract)
             ? serving(root.map("serving"), VECTORS.equals(contract)) : null;
         var training = root.map("training");
         training.map("graph");
@@ -291,9 +309,9 @@ public record Manifest(
         return List.copyOf(specs);
     }
 
-    private static void expect(List<String> faults, String what, List<TensorSpec> found, List<TensorSpec> wanted) {
+    private static void expect(List<String> faults, String contract, String what, List<TensorSpec> found, List<TensorSpec> wanted) {
         if (!found.equals(wanted)) {
-            faults.add("`signature." + what + "` of " + ITEM_PROPAGATION + " must be " + wanted + ", but is " + found + ".");
+            faults.add("`signature." + what + "` of " + contract + " must be " + wanted + ", but is " + found + ".");
         }
     }
 

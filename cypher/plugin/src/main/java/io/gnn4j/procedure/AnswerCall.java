@@ -14,13 +14,18 @@ import io.gnn4j.neighbour.NodeRowsFile;
 import io.gnn4j.recommend.ExactScan;
 import io.gnn4j.recommend.ItemWeights;
 import io.gnn4j.recommend.PairEncoder;
+import io.gnn4j.recommend.PairScorer;
 import io.gnn4j.recommend.Parallel;
 import io.gnn4j.recommend.Popularity;
 import io.gnn4j.recommend.QueryEncoder;
 import io.gnn4j.recommend.RankedLists;
 import io.gnn4j.recommend.RankedModel;
 import io.gnn4j.recommend.RecommendConfig;
+import io.gnn4j.recommend.Reranker;
+import io.gnn4j.recommend.SequenceEncoder;
+import io.gnn4j.recommend.SequenceScorer;
 import io.gnn4j.recommend.SourceEncoder;
+import io.gnn4j.recommend.VectorRows;
 import io.gnn4j.recommend.VectorTable;
 import io.gnn4j.recommend.Walk;
 import io.gnn4j.registry.ModelLease;
@@ -33,6 +38,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.function.LongFunction;
@@ -84,6 +90,13 @@ final class AnswerCall implements AutoCloseable {
             var property = model.contextProperty() == null ? model.embeddingProperty() : model.contextProperty();
             return new PairEncoder(graph, task, property, table(model, task.recommend()), model.serving(), contextual);
         }
+        if (Manifest.SEQUENCE.equals(model.contract())) {
+            return new SequenceEncoder(lease.sequenceNetwork(tx), rows(model, task.recommend()), model.serving().history());
+        }
+        if (Manifest.PAIR.equals(model.contract())) {
+            throw new IllegalArgumentException("Model '" + model.reference() + "' has the contract " + model.contract()
+                + ", which orders what another model found: name it as `rerank: {model}`.");
+        }
         return propagation(model, task);
     }
 
@@ -107,6 +120,37 @@ final class AnswerCall implements AutoCloseable {
         return new SurroundingsEncoder(schema, graph, () -> new BlockEmbedder(schema, inputs,
             new StoreNeighbours(graph, plan, plan.nodeTypes(), maxDegree), new LiveFeatures(schema, graph::property), onnx),
             items, model.dimension());
+    }
+
+    /** The second stage; its model is held to the end of the call, too. @param task of the first stage */
+    Reranker reranker(RecommendConfig config, Task task) {
+        if (config.rerank() == null) {
+            return null;
+        }
+        var second = gnn.services().models().acquire(gnn.database(), tx, config.rerank().model(), Set.of());
+        held.push(second);
+        var model = second.model();
+        if (!Manifest.PAIR.equals(model.contract()) && !Manifest.SEQUENCE.equals(model.contract())) {
+            throw new IllegalArgumentException("`rerank.model` '" + model.reference() + "' has the contract " + model.contract()
+                + ", but a second stage is " + Manifest.PAIR + " or " + Manifest.SEQUENCE + ".");
+        }
+        var items = Task.of(model.task()).recommend();
+        if (!items.equals(task.recommend())) {
+            throw new IllegalArgumentException("`rerank.model` '" + model.reference() + "' orders :" + items + ", but what is recommended is"
+                + " :" + task.recommend() + ".");
+        }
+        var history = model.serving().history();
+        var vectors = rows(model, items);
+        var scorer = Manifest.PAIR.equals(model.contract())
+            ? new PairScorer(second.pairNetwork(tx), vectors, rows(model, task.to()), history)
+            : new SequenceScorer(new SequenceEncoder(second.sequenceNetwork(tx), vectors, history), vectors,
+                model.similarity().equals("cosine"));
+        return new Reranker(scorer, config.rerank().topN());
+    }
+
+    private VectorRows rows(ServedModel model, String label) {
+        return hold(gnn.services().caches().rows(
+            gnn.database(), label, model.embeddingProperty(), model.dimension(), guard::check));
     }
 
     /** What answers for a model without vectors. */

@@ -36,6 +36,8 @@ public class RecommendProcedure {
         + " probabilities, one or three for the steps; discount of popular items; 'share' of the sum of weights or of the 'count' of"
         + " neighbours; relationships read by one step),";
 
+    static final String RERANK = " rerank :: MAP ({model: 'ctr', topN: 100}: a model of pair/1 or sequence/1 that orders the best anew),";
+
     static final String ORDER = " blend :: MAP ({vector: 1.0, walk: {weight: 0.3, scale: 'log', floor: 0.001}, popularity: -0.1,"
         + " recency: {weight: 0.2, property: 'publishedAt', halfLife: 'P30D'}, boosts: {sale: {weight: 0.1, filter: {onSale: true}}}}:"
         + " sources that are added up; scale = 'max' divides by the best score of the source, 'log' takes the logarithm of that and"
@@ -64,7 +66,7 @@ public class RecommendProcedure {
                 + " history = [] :: LIST<NODE> (of a visitor, oldest first), context = [] :: LIST<NODE> (items looked at now),"
                 + " seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'}; default: the task's),"
                 + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away),"
-                + " timeBudgetMillis = 0 :: INTEGER (after which re-ranking and blending are left out; 0: never)," + WALK + ORDER
+                + " timeBudgetMillis = 0 :: INTEGER (after which re-ranking and blending are left out; 0: never)," + WALK + RERANK + ORDER
                 + FILTERS + " }")
             Map<String, Object> configuration) {
         var config = RecommendConfig.recommend(configuration, AnswerCall::id, sources != null);
@@ -103,8 +105,8 @@ public class RecommendProcedure {
                 model, task, config.context().length > 0, config.maxDegree()), call.table(model, task.recommend()),
                 model.similarity().equals("cosine"), call.scan(config.concurrency()));
         }
-        return new Recommender(call.graph(), task, config, vectors, ranked, call.itemVectors(config, model, task.recommend()),
-            call.popularity(task), System::currentTimeMillis, deadline, call.guard()).recommend(ids);
+        return new Recommender(call.graph(), task, config, vectors, ranked, call.reranker(config, task),
+            call.itemVectors(config, model, task.recommend()), call.popularity(task), System::currentTimeMillis, deadline, call.guard()).recommend(ids);
     }
 
     static void requireNoTask(RecommendConfig config) {
@@ -157,7 +159,7 @@ public class RecommendProcedure {
             + " weights or list where a model has no vectors; of a blend each source's part of the sum, also recency and boosts; relevance, exploration and diversity where asked for.")
         Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared, or all weights added up), cold (the same, by a vector made of"
-            + " the history), list (of the model), walk, blend, partial (the time budget was over: vectors"
-            + " alone), or popularity (last, where others were too few).")
+            + " the history), list (of the model), walk, blend, rerank (by the second stage), partial (the time"
+            + " budget was over: without it, or by vectors alone), or popularity (last, where others were too few).")
         String origin) {}
 }

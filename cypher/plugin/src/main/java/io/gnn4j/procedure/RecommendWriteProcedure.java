@@ -39,7 +39,8 @@ public class RecommendWriteProcedure {
         + " left alone: with the `at` of a call that was ended, the next one goes on with the rest), batchSize = 200 :: INTEGER"
         + " (users of one transaction), seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'};"
         + " default: the task's), blockedTypes = [] :: LIST<STRING> (items a user has such a relationship with stay away),"
-        + " timeBudgetMillis = 0 :: INTEGER (of a batch)," + RecommendProcedure.WALK + RecommendProcedure.ORDER
+        + " timeBudgetMillis = 0 :: INTEGER (of a batch)," + RecommendProcedure.WALK + RecommendProcedure.RERANK
+        + RecommendProcedure.ORDER
         + RecommendProcedure.FILTERS + " }";
 
     @Context

@@ -13,11 +13,11 @@ import org.eclipse.collections.api.set.primitive.LongSet;
 /**
  * The best rows of a table for each of some queries: every row is looked at, nothing is approximate.
  *
- * <p>Scores are first computed in float32; the best k + {@value #SPARE} are computed again as a double sum in ascending
- * dimension, which decides score and order (score descending, then smaller id). A float32 dot product of length D errs
- * by at most g(D) * |q| * |x| with g(n) = n u / (1 - n u), u = 2^-24 (Higham, "Accuracy and Stability of Numerical
- * Algorithms", 2nd ed., section 3.1). Where the margin behind row k is smaller than that, all rows within it are
- * computed again: the result always equals that of a scan in double.
+ * <p>Scores are first computed in float32, and the best k + {@value #SPARE} are kept; a double sum in ascending dimension
+ * decides score and order (score descending, then smaller id). A float32 dot product of length D errs by at most
+ * s = g(D) * |q| * |x| with g(n) = n u / (1 - n u), u = 2^-24 (Higham, "Accuracy and Stability of Numerical Algorithms",
+ * 2nd ed., section 3.1), so only rows within 2 s of row k can be among the best k: those are computed again, and where they
+ * may be more than were kept, the table is read once more for all of them. The result always equals that of a scan in double.
  */
 public final class ExactScan {
     static final int SPARE = 64;
@@ -73,20 +73,35 @@ public final class ExactScan {
     }
 
     private Hits decide(Snapshot table, Query query, boolean cosine, boolean full, Hits scanned) {
-        var exact = rescore(table, query, cosine, scanned);
-        if (!full || scanned.size() == 0) {
-            return exact;
+        if (scanned.size() == 0) {
+            return scanned;
         }
         var slack = slack(table, query.vector(), cosine);
+        var close = closeEnough(scanned, query.k(), 2 * slack);
+        // A row is read from as many arrays as it has numbers: every row less counts.
+        var exact = rescore(table, query, cosine, scanned, close);
+        if (!full || close < scanned.size()) {
+            return exact;
+        }
         var worst = scanned.scores()[scanned.size() - 1];
         var last = exact.scores()[exact.size() - 1];
         // Any row that was left out has an exact score of at most worst + slack.
         return last > worst + slack ? exact : within(table, query, cosine, last - slack);
     }
 
-    private Hits rescore(Snapshot table, Query query, boolean cosine, Hits hits) {
-        var best = new TopK(Math.min(query.k(), Math.max(1, hits.size())));
-        for (int i = 0; i < hits.size(); i++) {
+    /** How many of the hits may be among the best k: the first k, and what follows within the margin. */
+    private static int closeEnough(Hits hits, int k, double margin) {
+        var count = Math.min(k, hits.size());
+        var least = hits.scores()[count - 1] - margin;
+        while (count < hits.size() && hits.scores()[count] >= least) {
+            count++;
+        }
+        return count;
+    }
+
+    private Hits rescore(Snapshot table, Query query, boolean cosine, Hits hits, int count) {
+        var best = new TopK(Math.min(query.k(), count));
+        for (int i = 0; i < count; i++) {
             best.offer(score(table, query.vector(), hits.rows()[i], cosine), hits.ids()[i], hits.rows()[i]);
         }
         return best.drain();

@@ -33,6 +33,7 @@ import java.util.function.ToLongFunction;
  * @param walk exponents and limit of walks
  * @param blend null unless the method is {@code blend}
  * @param arrangement what is done with the best of a list
+ * @param rerank the second stage; null: none
  * @param timeBudgetMillis after which optional work is left out; 0: never
  */
 public record RecommendConfig(
@@ -54,7 +55,11 @@ public record RecommendConfig(
     Walk.Settings walk,
     Blend blend,
     Arrangement arrangement,
+    Rerank rerank,
     long timeBudgetMillis) {
+
+    /** @param model alias or version; @param topN how many of the best it sees */
+    public record Rerank(String model, int topN) {}
 
     public static final String VECTOR = "vector";
     public static final String WALK = "walk";
@@ -81,7 +86,7 @@ public record RecommendConfig(
         }
         var context = ids(map, "context", nodeId);
         var config = common(map, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), history, context, seen(map),
-            map.getStrings("blockedTypes", List.of()), false);
+            map.getStrings("blockedTypes", List.of()), false).with(rerank(map));
         map.check();
         return config;
     }
@@ -89,7 +94,7 @@ public record RecommendConfig(
     /** How lists of many users are made: a part of a larger map, which is checked by whoever reads that. */
     static RecommendConfig lists(ConfigMap map, ToLongFunction<Object> nodeId) {
         return common(map, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), null, null, seen(map),
-            map.getStrings("blockedTypes", List.of()), false);
+            map.getStrings("blockedTypes", List.of()), false).with(rerank(map));
     }
 
     /** @throws InvalidConfiguration with all faults */
@@ -132,7 +137,25 @@ public record RecommendConfig(
             walk(map.getMap("walk")),
             blend,
             arrangement(map, topK),
+            null,
             map.getLong("timeBudgetMillis", 0, 0, 3_600_000));
+    }
+
+    private RecommendConfig with(Rerank second) {
+        return new RecommendConfig(model, method, task, topK, concurrency, maxDegree, candidates, exclude, history, context, filter, maxPer,
+            seen, blockedTypes, cosine, walk, blend, arrangement, second, timeBudgetMillis);
+    }
+
+    private static Rerank rerank(ConfigMap map) {
+        if (!map.has("rerank")) {
+            return null;
+        }
+        var second = map.getMap("rerank");
+        var name = second.getString("model", null);
+        if (name == null) {
+            second.fault("`" + second.path("model") + "` is missing: name a model of pair/1 or sequence/1.");
+        }
+        return new Rerank(name, second.getInt("topN", 100, 1, Reranker.MAX_TOP_N));
     }
 
     private static Walk.Settings walk(ConfigMap map) {

@@ -52,6 +52,7 @@ public final class Recommender {
     private final Map<String, Long> seen;
     private final List<Behaviour> via;
     private final Acceptance acceptance;
+    private final Reranker reranker;
     private final Deadline deadline;
     private final LongFunction<float[]> itemVectors;
     private Map<Long, Integer> addedHere;
@@ -60,6 +61,7 @@ public final class Recommender {
     /**
      * @param vectors null unless vectors are compared
      * @param ranked what is asked in place of vectors by a model that has none, else null
+     * @param reranker null: there is no second stage
      * @param itemVectors vectors of items by id, null where there is none; asked only where diversity is wanted
      * @param popularity asked only when it is needed: making it costs
      * @param clock now, in epoch milliseconds, for durations of {@code seen} and ages
@@ -68,13 +70,14 @@ public final class Recommender {
      * @throws io.gnn4j.config.InvalidConfiguration when the configuration does not fit the task
      */
     public Recommender(
-            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, RankedModel ranked,
+            LiveStore store, Task task, RecommendConfig config, VectorModel vectors, RankedModel ranked, Reranker reranker,
             LongFunction<float[]> itemVectors, Supplier<Popularity> popularity, LongSupplier clock, Deadline deadline, Runnable guard) {
         this.store = store;
         this.task = task;
         this.config = config;
         this.vectors = vectors;
         this.ranked = ranked;
+        this.reranker = reranker;
         this.itemVectors = itemVectors;
         this.deadline = deadline;
         this.popularity = popularity;
@@ -185,6 +188,9 @@ public final class Recommender {
         if (!config.arrangement().isNone()) {
             wanted = Math.max(wanted, config.arrangement().pool());
         }
+        if (config.rerank() != null) {
+            wanted = Math.max(wanted, config.rerank().topN());
+        }
         if (config.blend() != null) {
             wanted = wanted * 4 + 512; // the lists are read until nothing behind can come before
         }
@@ -239,8 +245,8 @@ public final class Recommender {
         Recommendation next() {
             if (list == null) {
                 list = begin();
-                if (!config.arrangement().isNone()) {
-                    arranged = arrange().iterator();
+                if (reranker != null || !config.arrangement().isNone()) {
+                    arrange();
                 }
             }
             while (rank < config.topK()) {
@@ -317,7 +323,7 @@ public final class Recommender {
         private Candidates partial() {
             return () -> {
                 var next = model == null ? null : model.list().next();
-                return next == null ? null : new Candidate(next.id(), next.score(), next.scores(), "partial");
+                return next == null ? null : cut(next);
             };
         }
 
@@ -326,9 +332,36 @@ public final class Recommender {
                 : Arrays.stream(config.candidates()).filter(id -> !excluded.contains(id)).toArray();
         }
 
-        private List<Candidate> arrange() {
+        /** The second stage, and the order of what comes first; what they do not see follows as it was. */
+        private void arrange() {
+            var pool = best(Math.max(
+                reranker == null ? 0 : reranker.topN(), config.arrangement().isNone() ? 0 : config.arrangement().pool()));
+            var behind = new ArrayList<Candidate>();
+            if (reranker != null && deadline.isOver()) {
+                pool.replaceAll(Answer::cut);
+            } else if (reranker != null) {
+                var seen = Math.min(pool.size(), reranker.topN());
+                behind.addAll(pool.subList(seen, pool.size()));
+                pool = new ArrayList<>(reranker.rerank(pool.subList(0, seen), asked(), config.context()));
+            }
+            if (!config.arrangement().isNone()) {
+                // Scores of two stages cannot be compared: what the second does not know stays behind.
+                var mixed = pool.stream().anyMatch(row -> row.origin().equals(Reranker.ORIGIN));
+                var known = pool.stream().filter(row -> !mixed || row.origin().equals(Reranker.ORIGIN)).toList();
+                behind.addAll(0, pool.stream().filter(row -> mixed && !row.origin().equals(Reranker.ORIGIN)).toList());
+                arranged = config.arrangement().arrange(known, source, config.topK(), itemVectors, taken::accept).iterator();
+            } else {
+                behind.addAll(0, pool);
+            }
+            var first = behind.iterator();
+            var rest = list;
+            list = () -> first.hasNext() ? first.next() : rest.next();
+        }
+
+        /** The best that are there and as the filter wants them. */
+        private List<Candidate> best(int count) {
             var pool = new ArrayList<Candidate>();
-            while (pool.size() < config.arrangement().pool()) {
+            while (pool.size() < count) {
                 var next = list.next();
                 if (next == null) {
                     break;
@@ -337,7 +370,11 @@ public final class Recommender {
                     pool.add(next);
                 }
             }
-            return config.arrangement().arrange(pool, source, config.topK(), itemVectors, taken::accept);
+            return pool;
+        }
+
+        private static Candidate cut(Candidate row) {
+            return new Candidate(row.id(), row.score(), row.scores(), "partial");
         }
 
         private Interactions history() {
@@ -356,13 +393,14 @@ public final class Recommender {
         }
 
         private Interactions interactions(long user) {
-            if (vectors != null && !config.walks()) {
+            var timed = config.walks() || reranker != null;
+            if (vectors != null && !timed) {
                 return vectors.encoder().read(store, task, user, config.maxDegree());
             }
-            if (ranked != null && !config.walks()) {
+            if (ranked != null && !timed) {
                 return ranked.read(store, task, user, config.maxDegree());
             }
-            var time = config.walks() ? task.timeProperty() : null;
+            var time = timed ? task.timeProperty() : null;
             return store.interactions(user, true, via, task.recommend(), time, config.maxDegree());
         }
 

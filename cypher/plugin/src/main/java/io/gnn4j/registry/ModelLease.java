@@ -4,7 +4,11 @@ package io.gnn4j.registry;
 import io.gnn4j.inference.BlocksModel;
 import io.gnn4j.inference.OnnxBlocksModel;
 import io.gnn4j.inference.OnnxModel;
+import io.gnn4j.inference.OnnxPairNetwork;
+import io.gnn4j.inference.OnnxSequenceNetwork;
 import io.gnn4j.inference.OnnxUserEncoder;
+import io.gnn4j.inference.PairNetwork;
+import io.gnn4j.inference.SequenceNetwork;
 import io.gnn4j.inference.UserEncoder;
 import java.util.function.Supplier;
 import org.neo4j.graphdb.Transaction;
@@ -44,6 +48,16 @@ public final class ModelLease implements AutoCloseable {
     public Supplier<BlocksModel> blocksModel(Transaction tx) {
         var opened = open(tx);
         return () -> new OnnxBlocksModel(opened, model.dimension());
+    }
+
+    /** The network of {@code sequence/1}, on the same terms. */
+    public SequenceNetwork sequenceNetwork(Transaction tx) {
+        return new OnnxSequenceNetwork(open(tx), model.dimension());
+    }
+
+    /** The network of {@code pair/1}, on the same terms. */
+    public PairNetwork pairNetwork(Transaction tx) {
+        return new OnnxPairNetwork(open(tx), model.dimension());
     }
 
     private synchronized OnnxModel open(Transaction tx) {

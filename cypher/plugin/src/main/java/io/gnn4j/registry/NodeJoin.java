@@ -25,7 +25,8 @@ import org.neo4j.graphdb.Label;
 import org.neo4j.graphdb.Transaction;
 
 /**
- * Makes versions ready that need no projection: {@code vectors/1} writes its vectors to the nodes that have their keys,
+ * Makes versions ready that need no projection: {@code vectors/1}, {@code sequence/1} and {@code pair/1} write their vectors to
+ * the nodes that have their keys,
  * {@code item-weights/1} and {@code lists/1} are read once, so that a file at fault is refused now and not by the first query.
  *
  * <p>As with {@link Propagator}, all before the last transaction may be done again.
@@ -55,7 +56,7 @@ public final class NodeJoin {
 
     /** Whether a contract is made ready here. */
     public static boolean suits(String contract) {
-        return List.of(Manifest.VECTORS, Manifest.ITEM_WEIGHTS, Manifest.LISTS).contains(contract);
+        return List.of(Manifest.VECTORS, Manifest.ITEM_WEIGHTS, Manifest.LISTS, Manifest.SEQUENCE, Manifest.PAIR).contains(contract);
     }
 
     /** What it takes, by what it is for. */

@@ -43,7 +43,7 @@ public record ServedModel(String alias, String name, long version, ModelState st
         return manifest.propagation();
     }
 
-    /** Null unless the contract is {@code vectors/1} or {@code item-weights/1}. */
+    /** Null unless the contract is {@code vectors/1}, {@code item-weights/1}, {@code sequence/1} or {@code pair/1}. */
     public Manifest.Serving serving() {
         return manifest.serving();
     }
