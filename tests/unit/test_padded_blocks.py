@@ -3,18 +3,19 @@
 import json
 import math
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model_export import ArtefactError, open_session
+from model_export import ArtefactError, BlockSession, open_session
 from model_export.artefact import Artefact, assemble, golden_faults
 from model_export.block_schema import BlockSchema
 from model_export.feature_encoders import encode_type
 from model_export.golden import tensor_from_json
 from model_export.manifest import manifest_faults, parse_canonical
-from model_export.padded_blocks import Drawn, build, examples, faults_of, golden_inputs
+from model_export.padded_blocks import Drawn, PaddedBlocks, build, examples, faults_of, golden_inputs
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "padded_blocks"
 
@@ -204,3 +205,50 @@ def test_batches_of_every_kind_are_valid(schema):
     assert any(not one["deg_r0_1"].any() and not one["deg_r1_1"].any() for one in made)
     for one in [*made, golden_inputs(schema, list(schema.tensors))]:
         assert faults_of(schema, one) == []
+
+
+def golden_artefact(manifest):
+    return Artefact(manifest, {"model.onnx": (GOLDEN / "model.onnx").read_bytes()})
+
+
+def test_many_batches_are_embedded_in_order_while_others_are_made(manifest, schema):
+    twin = Neighbours(schema)
+    session = BlockSession(golden_artefact(manifest))
+    asked = [(0, 0), (1, 0), (0, 3), (1, 2), (1, 1)]  # 101, user 1, 104, user 3, user 2
+    batches = (build(schema, {number: np.array([index])}, twin.draw, twin.rows) for number, index in asked)
+    found = np.concatenate(list(session.embed(batches)))
+    assert found.tolist() == [[9.875, -7.75], [4.375, 6.375], [0, -2], [-2, 0], [17.75, 0.25]]
+    assert list(session.embed([])) == []
+    assert session.run(build(schema, {}, twin.draw, twin.rows)).shape == (0, 2)
+
+
+def test_errors_of_the_maker_come_out_and_stopping_early_stops_it(manifest, schema):
+    twin = Neighbours(schema)
+    session = BlockSession(golden_artefact(manifest))
+    one = build(schema, {0: np.array([0])}, twin.draw, twin.rows)
+
+    def breaking():
+        yield one
+        raise OSError("the disk is gone")
+
+    found = session.embed(breaking())
+    assert len(next(found)) == 1
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(found)
+    made = []
+
+    def endless():
+        while True:
+            made.append(1)
+            yield one
+
+    threads = threading.active_count()
+    stopped = session.embed(endless(), ahead=2)
+    next(stopped)
+    stopped.close()
+    assert threading.active_count() == threads
+    assert len(made) <= 5
+    with pytest.raises(ArtefactError, match="'seed' holds indices"):
+        session.run(PaddedBlocks(schema, {**one.tensors, "seed": np.array([9])}, one.nodes))
+    with pytest.raises(ArtefactError, match="padded-blocks/1 is needed"):
+        BlockSession(Artefact({**manifest, "contract": "pair/1"}, {}))
