@@ -6,6 +6,7 @@ compared with torch at several sizes. Only then is there an artefact.
 """
 
 import inspect
+import itertools
 import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from model_export.errors import ArtefactError, ExportError
 from model_export.manifest import MODEL_FILE, ORDERING, item_propagation_signature, schema_faults
 
 OPSET = 20
+_OUTPUT = "gnn4j.output.{}"
 
 
 def export(
@@ -137,7 +139,7 @@ def to_onnx(module: torch.nn.Module, example: Mapping[str, NDArray], signature: 
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=[entry["name"] for entry in signature["inputs"]],
-                output_names=[entry["name"] for entry in signature["outputs"]],
+                output_names=[_OUTPUT.format(at) for at in range(len(signature["outputs"]))],
                 dynamic_shapes=(free,) if _takes_any_number(module) else free,
                 external_data=False,
                 verbose=False,
@@ -150,6 +152,7 @@ def to_onnx(module: torch.nn.Module, example: Mapping[str, NDArray], signature: 
         quiet.setLevel(level)
         module.train(was_training)
     _clean(proto)
+    _name_outputs(proto, [entry["name"] for entry in signature["outputs"]])
     model = proto.SerializeToString(deterministic=True)
     result = scan.check(model)
     faults = scan.signature_faults(result, dict(signature))
@@ -195,6 +198,30 @@ def _clean(proto: Any) -> None:
         for dimension in value.type.tensor_type.shape.dim:
             if dimension.HasField("dim_param"):
                 dimension.dim_param = names.setdefault(dimension.dim_param, f"d{len(names)}")
+
+
+def _name_outputs(proto: Any, names: Sequence[str]) -> None:
+    """Give the outputs their names.
+
+    torch calls inner values after operators, ``embedding`` say; one of the name of an output gets another.
+    """
+    graph = proto.graph
+    taken = {name for node in graph.node for name in (*node.input, *node.output)}
+    renamed = {_OUTPUT.format(at): name for at, name in enumerate(names)}
+    for name in names:
+        if name in taken:
+            free = next(f"{name}_{at}" for at in itertools.count(1) if f"{name}_{at}" not in taken)
+            renamed[name] = free
+            taken.add(free)
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    inner = {name for name in names if name in renamed}
+    for constant in graph.initializer:
+        if constant.name in inner:
+            constant.name = renamed[constant.name]
+    for output in graph.output:
+        output.name = renamed.get(output.name, output.name)
 
 
 def _as_arrays(

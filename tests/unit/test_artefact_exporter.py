@@ -296,3 +296,23 @@ def test_the_session_runs_on_the_gpu_with_the_same_numbers(lightgcn):
     on_gpu, on_cpu = open_session(lightgcn), open_session(lightgcn, providers=["CPUExecutionProvider"])
     assert on_gpu.providers[0] == "CUDAExecutionProvider"
     assert on_gpu.run(inputs)["query"] == pytest.approx(on_cpu.run(inputs)["query"], abs=1e-5, rel=1e-5)
+
+
+def test_an_inner_value_may_have_the_name_of_the_output():
+    """torch calls the result of an Embedding ``embedding``; so is the output of padded-blocks/1."""
+
+    class Twice(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = torch.nn.Embedding(5, 3)
+
+        def forward(self, index):
+            return self.table(index) * 2.0
+
+    given = signature_of(
+        [("index", "int64", [None], "index")], [("embedding", "float32", [None, 3], "embedding")]
+    )
+    module = Twice()
+    model = to_onnx(module, {"index": np.array([1, 4, 2])}, given)
+    found = open_session(model).run({"index": np.array([0, 4])})["embedding"]
+    assert found == pytest.approx(2 * module.table.weight.detach().numpy()[[0, 4]])
