@@ -121,7 +121,7 @@ def shown(full: dict, protocol: protocols.Protocol, seed: int) -> dict[str, obje
             row[metric + cut] = round(full["figures"][metric + cut], 5)
             ends = full["intervals95"].get(metric + cut)
             if ends and metric in protocol.main:
-                row[f"{metric}{cut} 95 %"] = f"{ends[0]:.4f}–{ends[1]:.4f}"
+                row[f"{metric}{cut if len(cuts) > 1 else ''} 95 %"] = f"{ends[0]:.4f}–{ends[1]:.4f}"
     if protocol.kind == "ranking":
         last = max(protocol.k)
         row |= {

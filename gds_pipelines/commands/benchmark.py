@@ -66,6 +66,11 @@ def accuracy_command(
         Path | None,
         typer.Option(help="Parquet for the lists of the first model: user, item, rank, score."),
     ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(help="Folder for pictures: figures with intervals, accuracy against time, learning."),
+    ] = None,
+    plot_format: Annotated[str, typer.Option(help="svg or png.")] = "svg",
     json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """Choose each model's settings on a part of train, fit it, measure it by a protocol beside the baselines.
@@ -94,6 +99,8 @@ def accuracy_command(
             faults.append(f"--recommendations has no meaning for {chosen.kind}, which make no lists")
         if recommendations is not None and not recommendations.parent.is_dir():
             faults.append(f"--recommendations: there is no directory '{recommendations.parent}'")
+        if plot_format not in ("svg", "png"):
+            faults.append(f"--plot-format is '{plot_format}', expected svg or png")
         if faults:
             raise InvalidInput("Request", faults)
         if dataset is not None:
@@ -122,6 +129,13 @@ def accuracy_command(
         )
         if recommendations is not None:
             _write_lists(recommendations, parts.train, measured[names[0]])
+        if plots is not None:
+            from gds_pipelines.plots import draw
+
+            named = [f"{metric}@{max(lengths or chosen.k)}" if chosen.k else metric for metric in chosen.main]
+            draw(
+                result["models"], named, f"{data.get('dataset', 'files')}: {chosen.title}", plots, plot_format
+            )
         result = benchmarking.finite({"source": data, "command": _command()} | result)
         if json:
             print_json(result)

@@ -1,11 +1,13 @@
 """The registry of models: every module of this package with a ``Recommender`` that states ``info``.
 
-A new model is one new file; nothing else names it. ``recommender("fism")`` gives the class.
+A new model is one new file; nothing else names it. ``recommender("fism")`` gives the class. A package of
+one's own adds models by the entry point group ``gnn4j.models``, each naming a class.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.resources
 import json
 import pkgutil
@@ -20,6 +22,7 @@ from gds_pipelines.errors import PipelineError, UnknownName
 from gds_pipelines.models.base import Recommender
 
 DEFAULT_MODEL = "fism"
+ENTRY_POINTS = "gnn4j.models"
 BASELINES = ("popularity", "itemknn", "rp3beta", "ials")
 """Stand beside every measured model, in this order."""
 
@@ -49,6 +52,16 @@ def registry() -> Mapping[str, type[Recommender]]:
                     f"Rename one."
                 )
             found[name] = value
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        value = entry.load()
+        if not (isinstance(value, type) and issubclass(value, Recommender) and "info" in vars(value)):
+            raise PipelineError(
+                f"The entry point '{entry.name}' ({entry.value}) is no Recommender with `info`. Mend the "
+                f"package that brings it, or remove it."
+            )
+        if value.info.name in found:
+            raise PipelineError(f"Two models are called '{value.info.name}'; one comes from {entry.value}.")
+        found[value.info.name] = value
     return MappingProxyType(dict(sorted(found.items())))
 
 

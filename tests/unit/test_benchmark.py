@@ -69,6 +69,23 @@ def test_settings_are_chosen_on_a_part_of_train_where_none_are_given(files):
     assert {"head", "middle", "tail"} >= set(row["beyond"]["items"])
 
 
+def test_pictures_are_drawn_of_what_was_measured(files):
+    folder = files / "pictures"
+    arguments = ("popularity,mf-bpr", "--no-choose", "--no-baselines", "--k", 5, "--threads", 1)
+    settings = ("--set", "mf-bpr.epochs=2", "--set", "mf-bpr.dimension=4", "--plots", folder)
+    for _ in range(2):
+        found = called(*arguments, *settings, "--train", files / "train.txt", "--test", files / "test.txt")
+        assert found.exit_code == 0, found.output
+    bars, time, learning = ((folder / f"{name}.svg").read_text() for name in ("bars", "time", "learning"))
+    for text in (bars, time):
+        assert "mf-bpr" in text
+        assert "popularity" in text
+    assert "recall@5" in bars
+    assert "ndcg@5" in bars
+    assert "first epoch = 1" in learning
+    assert "popularity" not in learning
+
+
 def test_a_protocol_splits_a_single_file_and_ranks_the_candidates_that_are_listed(files):
     lists = [f"{user} {items.split()[1]} 100 101 102" for user, items in enumerate_lines(files)]
     (files / "lists.txt").write_text("\n".join(lists))

@@ -77,6 +77,7 @@ def allowed(row: dict) -> str:
 @pytest.mark.parametrize(
     ("page", "model"),
     [
+        ("fism.md", "fism"),
         ("lightgcn.md", "lightgcn"),
         ("feature-models.md", "graphsage"),
         ("baselines.md", "itemknn"),
