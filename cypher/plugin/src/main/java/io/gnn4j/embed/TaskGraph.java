@@ -9,6 +9,7 @@ import io.gnn4j.graph.TypedGraph;
 import io.gnn4j.task.Behaviour;
 import io.gnn4j.task.Task;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 
@@ -116,6 +117,37 @@ public final class TaskGraph {
                 : forward(source.relation(), guard);
         }
         return ReducedGraph.unite(rows, neighbours, weights, guard);
+    }
+
+    /** Rows of {@link #pairs}: users, or items where there are only items. */
+    public int rows() {
+        return graph.nodeCount(task.to());
+    }
+
+    /** Hears of one relationship. */
+    public interface Event {
+        /** @param properties in the order asked for, NaN where it has none; overwritten by the next one */
+        void accept(int user, int item, String behaviour, double weight, double[] properties);
+    }
+
+    /** Every relationship of the task, parallel ones included. @param properties wanted, where the type has them */
+    public void events(List<String> properties, Event each, Runnable guard) {
+        for (var source : sources) {
+            var type = source.relation().type();
+            var there = properties.stream().filter(graph.graph().relationshipProperties(type)::contains).toList();
+            var csr = graph.csr(source.relation(), there, guard);
+            var values = new double[properties.size()];
+            Arrays.fill(values, Double.NaN);
+            for (int row = 0; row < csr.sourceCount(); row++) {
+                for (var at = (int) csr.offsets()[row]; at < csr.offsets()[row + 1]; at++) {
+                    for (int p = 0; p < there.size(); p++) {
+                        values[properties.indexOf(there.get(p))] = csr.properties()[p][at];
+                    }
+                    var other = csr.targets()[at];
+                    each.accept(source.reversed() ? other : row, source.reversed() ? row : other, type, source.weight(), values);
+                }
+            }
+        }
     }
 
     private ReducedGraph.Neighbours forward(Relation relation, Runnable guard) {

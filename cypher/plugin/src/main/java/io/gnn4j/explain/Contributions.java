@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.explain;
 
+import io.gnn4j.recommend.ItemWeights;
 import io.gnn4j.recommend.QueryEncoder.Parts;
 import java.util.Comparator;
 import java.util.stream.IntStream;
@@ -39,12 +40,22 @@ public record Contributions(long[] items, double[] values) {
             }
         }
         var factor = factor(sum, query) / (cosine ? length(query) * length(target) : 1);
-        var order = IntStream.range(0, shares.length).boxed()
-            .sorted(Comparator.comparingDouble((Integer i) -> -shares[i] * factor).thenComparingLong(i -> history.ids()[i]))
+        var values = IntStream.range(0, shares.length).mapToDouble(i -> shares[i] * factor).toArray();
+        return ordered(history.ids(), values);
+    }
+
+    /** Takes the score of an {@code item-weights/1} model apart, which is a sum as it stands. */
+    public static Contributions of(ItemWeights.Parts parts) {
+        return ordered(parts.read().ids(), parts.values());
+    }
+
+    private static Contributions ordered(long[] items, double[] values) {
+        var order = IntStream.range(0, items.length).boxed()
+            .sorted(Comparator.comparingDouble((Integer i) -> -values[i]).thenComparingLong(i -> items[i]))
             .mapToInt(Integer::intValue).toArray();
         return new Contributions(
-            IntStream.of(order).mapToLong(i -> history.ids()[i]).toArray(),
-            IntStream.of(order).mapToDouble(i -> shares[i] * factor + 0.0).toArray());
+            IntStream.of(order).mapToLong(i -> items[i]).toArray(),
+            IntStream.of(order).mapToDouble(i -> values[i] + 0.0).toArray()); // -0.0 becomes 0.0
     }
 
     /** What the sum over the items is multiplied by to give the user's vector: the best one, checked. */

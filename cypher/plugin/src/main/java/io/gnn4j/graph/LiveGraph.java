@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.graph;
 
+import io.gnn4j.feedback.FeedbackEvent;
 import io.gnn4j.recommend.Interactions;
 import io.gnn4j.recommend.LiveStore;
 import io.gnn4j.task.Behaviour;
@@ -145,6 +146,24 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
         }));
         while (relationship.next()) {
             found.add(relationship.otherNodeReference());
+        }
+        return found;
+    }
+
+    @Override
+    public LongSet dismissed(long source) {
+        var found = new LongHashSet();
+        var type = type(FeedbackStore.TYPE);
+        var kind = token(keys, "kind", tokens::propertyKey);
+        if (type == UNKNOWN || kind == UNKNOWN || !find(source)) {
+            return found;
+        }
+        node.relationships(relationship, RelationshipSelection.selection(type, Direction.OUTGOING));
+        while (relationship.next()) {
+            relationship.properties(property, PropertySelection.selection(kind));
+            if (property.next() && FeedbackEvent.DISMISS.equals(property.propertyValue().asObject())) {
+                found.add(relationship.otherNodeReference());
+            }
         }
         return found;
     }

@@ -10,6 +10,7 @@ import io.gnn4j.extension.Held;
 import io.gnn4j.features.LiveFeatures;
 import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.graph.StoreNeighbours;
+import io.gnn4j.inference.UserEncoder;
 import io.gnn4j.neighbour.NodeRowsFile;
 import io.gnn4j.recommend.ExactScan;
 import io.gnn4j.recommend.ItemWeights;
@@ -151,6 +152,15 @@ final class AnswerCall implements AutoCloseable {
     private VectorRows rows(ServedModel model, String label) {
         return hold(gnn.services().caches().rows(
             gnn.database(), label, model.embeddingProperty(), model.dimension(), guard::check));
+    }
+
+    /** The user side of a model whose users are sums over their items, to be fed with other vectors than those stored. */
+    UserEncoder userEncoder(ServedModel model) {
+        if (!Manifest.ITEM_PROPAGATION.equals(model.contract())) {
+            throw new IllegalArgumentException("Model '" + model.reference() + "' has the contract " + model.contract()
+                + "; only models of " + Manifest.ITEM_PROPAGATION + " are evaluated here. Leave 'vector' out of `methods`.");
+        }
+        return lease.userEncoder(tx);
     }
 
     /** What answers for a model without vectors. */

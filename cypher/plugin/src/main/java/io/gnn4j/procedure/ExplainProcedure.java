@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.procedure;
 
+import io.gnn4j.artefact.Manifest;
 import io.gnn4j.explain.Contributions;
 import io.gnn4j.explain.ExplainConfig;
 import io.gnn4j.explain.ReasonSearch;
@@ -9,6 +10,8 @@ import io.gnn4j.extension.GnnContext;
 import io.gnn4j.graph.LivePath;
 import io.gnn4j.graph.LiveSurroundings;
 import io.gnn4j.recommend.Interactions;
+import io.gnn4j.recommend.ItemWeights;
+import io.gnn4j.recommend.QueryEncoder;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
 import java.util.Collections;
@@ -95,22 +98,12 @@ public class ExplainProcedure {
                 throw new IllegalArgumentException("Node " + source + " is neither a `" + task.to() + "` nor a `" + task.recommend()
                     + "`, which are the labels of the task.");
             }
-            var encoder = call.propagation(model, task);
-            var table = call.table(model, task.recommend());
-            table.snapshot(); // fails when a stored vector cannot be used
-            var vector = table.get(target);
-            if (vector == null) {
-                throw new IllegalArgumentException("Node " + target + " has no vector in model '" + model.reference() + "', so it has no"
-                    + " score to explain; explain rows whose `origin` is 'exact'. An item gets a vector from"
-                    + " `CALL gnn.embed.propagate` or the next `gnn4j deploy`.");
-            }
-            var history = user
-                ? encoder.read(graph, task, source, config.maxDegree())
-                : Interactions.of(new long[] {source}, task.largestWeight());
-            if (history.degree() == 0) {
+            var contributions = Manifest.ITEM_WEIGHTS.equals(model.contract())
+                ? byWeights((ItemWeights) call.ranked(model, task, null), user)
+                : byVectors(call.propagation(model, task), user);
+            if (contributions.items().length == 0) {
                 return Collections.emptyIterator();
             }
-            var contributions = Contributions.of(encoder.parts(history), vector, model.similarity().equals("cosine"));
             var around = call.closing(new LiveSurroundings(tx, task, config.types(), config.maxDegree()));
             var touched = user
                 ? around.touched(source, task.via().values(), LongHashSet.newSetWith(contributions.items()))
@@ -118,6 +111,36 @@ public class ExplainProcedure {
             var search = new ReasonSearch(around, target, call.guard());
             return IntStream.range(0, contributions.items().length).mapToObj(i -> row(
                 search.through(touched.get(contributions.items()[i])), contributions.items()[i], contributions.values()[i])).iterator();
+        }
+
+        private Contributions byWeights(ItemWeights weights, boolean user) {
+            var parts = weights.parts(user ? weights.read(call.graph(), task, source, config.maxDegree()) : itself(), target);
+            if (parts == null) {
+                throw unknown("is not in model '" + model.reference() + "'", "An item gets there by training and `gnn4j deploy`.");
+            }
+            return Contributions.of(parts);
+        }
+
+        private Contributions byVectors(QueryEncoder encoder, boolean user) {
+            var table = call.table(model, task.recommend());
+            table.snapshot(); // fails when a stored vector cannot be used
+            var vector = table.get(target);
+            if (vector == null) {
+                throw unknown("has no vector in model '" + model.reference() + "'",
+                    "An item gets a vector from `CALL gnn.embed.propagate` or the next `gnn4j deploy`.");
+            }
+            var history = user ? encoder.read(call.graph(), task, source, config.maxDegree()) : itself();
+            return history.degree() == 0 ? new Contributions(new long[0], new double[0])
+                : Contributions.of(encoder.parts(history), vector, model.similarity().equals("cosine"));
+        }
+
+        private Interactions itself() {
+            return Interactions.of(new long[] {source}, task.largestWeight());
+        }
+
+        private IllegalArgumentException unknown(String what, String advice) {
+            return new IllegalArgumentException("Node " + target + " " + what + ", so it has no score to explain; explain rows whose"
+                + " `origin` is 'exact'. " + advice);
         }
 
         private ExplainRow row(Trail trail, long via, double contribution) {

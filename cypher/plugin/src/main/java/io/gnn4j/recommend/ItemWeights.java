@@ -63,6 +63,36 @@ public final class ItemWeights implements RankedModel {
         return ranked(touched, sums, excluded);
     }
 
+    /**
+     * What each item of a history adds to the score of one target.
+     *
+     * @param read the interactions that count
+     * @param values [read.degree()]; their sum is the score
+     */
+    public record Parts(Interactions read, double[] values) {}
+
+    /** @return the parts; null where the model has not met the target */
+    public Parts parts(Interactions history, long target) {
+        var wanted = rows.rows(label, new long[] {target})[0];
+        if (wanted == NodeRows.NO_ROW) {
+            return null;
+        }
+        var read = history.newest(limit);
+        var found = rows.rows(label, read.ids());
+        var values = new double[found.length];
+        for (int i = 0; i < found.length; i++) {
+            if (found[i] != NodeRows.NO_ROW) {
+                var at = i;
+                rows.forEach(found[i], (row, value) -> {
+                    if (row == wanted) {
+                        values[at] = read.weights()[at] * value;
+                    }
+                });
+            }
+        }
+        return new Parts(read, values);
+    }
+
     @Override
     public RankedSource like(long node, boolean user, LongHashSet excluded) {
         if (user) {

@@ -6,6 +6,7 @@ import io.gnn4j.task.Task;
 import java.util.List;
 import java.util.function.LongConsumer;
 import org.eclipse.collections.api.set.primitive.LongSet;
+import org.eclipse.collections.impl.factory.primitive.LongSets;
 
 /** What is asked of the graph while a call is answered: the state the caller's transaction sees. */
 public interface LiveStore {
@@ -22,6 +23,11 @@ public interface LiveStore {
 
     /** The nodes at the other ends of a type. @param direction {@code out}, {@code in} or {@code any} */
     LongSet related(long id, String type, String direction);
+
+    /** The items a source does not want to see again. */
+    default LongSet dismissed(long source) {
+        return LongSets.immutable.empty();
+    }
 
     /** The nodes that got this label in the caller's own uncommitted changes. */
     void nodesAddedHere(String label, LongConsumer consumer);

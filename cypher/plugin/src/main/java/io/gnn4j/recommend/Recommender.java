@@ -228,6 +228,7 @@ public final class Recommender {
             excluded.addAll(config.history());
             if (source != null) {
                 excluded.add(source);
+                excluded.addAll(store.dismissed(source));
                 for (var type : config.blockedTypes()) {
                     excluded.addAll(store.related(source, type, "any"));
                 }

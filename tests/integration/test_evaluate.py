@@ -1,0 +1,146 @@
+"""`gnn.evaluate.stream` gives the figures of the Python side, and refuses what would leak."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import served_model
+from neo4j.exceptions import ClientError
+
+from gds_pipelines import models, projection, slices, training_run
+from gds_pipelines.connection import connect
+from gds_pipelines.evaluation import evaluate
+from gds_pipelines.metrics import METRICS
+from gds_pipelines.models.base import ModelInfo, Recommender
+from gds_pipelines.models.kernels import exact_dot
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+DAY = 86_400_000
+K = [5, 20]
+CALL = "CALL gnn.evaluate.stream('held', $config) YIELD method, slice, metric, k, value, users RETURN *"
+
+
+class Given(Recommender):
+    """Vectors that were given, users by the rule of item-propagation/1 with exponent 1/2."""
+
+    info = ModelInfo(name="given", title="Given vectors", source="own", contract=None)
+
+    def __init__(self, e, c):
+        super().__init__()
+        self.e, self.c = e.astype(np.float32), c.astype(np.float32)
+
+    def _queries(self, histories):
+        read = np.diff(histories.matrix.indptr)
+        scale = histories.degrees**0.5 / np.maximum(read, 1)
+        return (scale[:, None] * (histories.matrix @ self.c)).astype(np.float32)
+
+    def _fit(self, interactions, validation, options):
+        pass
+
+    def _score(self, histories, users):
+        return self._queries(histories) @ self.e.T
+
+    def _exact(self, histories, users, items):
+        return exact_dot(self._queries(histories), self.e, items)
+
+    def _state(self):
+        return {}
+
+    def _restore(self, state):
+        pass
+
+
+@pytest.fixture(scope="module")
+def world(shop):
+    """The shop's pairs, a projection of them, the last 14 days as the cut, and a model that stopped there."""
+    with connect(shop.uri, shop.user, shop.password) as connection:
+        task = training_run.subject("shop").task
+        whole = training_run.read(connection, task)
+        cut = int(whole.times.max()) + 1 - 14 * DAY
+        train = whole.keep(whole.times < cut)
+        _, _, right = sp.linalg.svds(train.matrix.astype(float), 2, v0=np.ones(min(train.matrix.shape)))
+        noise = np.random.default_rng(1).normal(0, 0.01, right.T.shape)  # no two items alike
+        e, c = right.T + noise, right.T - noise
+        training = {
+            "graph": {"nodes": {}, "relationships": {}},
+            "seed": 1,
+            "hyperparameters": {},
+            "cutoff": cut,
+        }
+        options = {"task": task.to_mapping(), "training": training}
+        served_model.serve(shop, "judged", whole.item_keys.tolist(), e, c, **options)
+        projection.project(connection, task, "held")
+        yield whole, train, cut, Given(e, c)
+        projection.drop(connection, "held")
+    shop.execute("MATCH (a:GnnAlias {name: 'judged'}) DETACH DELETE a")
+    shop.execute("CALL gnn.model.drop('judged') YIELD version FINISH")
+
+
+def test_figures_equal_those_of_python(shop, world):
+    whole, train, cut, given = world
+    test = whole.keep(whole.times >= cut)
+    config = {"model": "judged", "truth": {"after": cut}, "k": K, "slices": ["activity"], "concurrency": 2}
+    found = {
+        (row["method"], row["slice"], row["metric"], row["k"]): (row["value"], row["users"])
+        for row in shop.execute(CALL, config=config)
+    }
+    recommenders = {
+        "vector": given,
+        "popularity": models.recommender("popularity")(),
+        "walk": models.recommender("rp3beta")(),
+    }
+    expected = {}
+    for method, model in recommenders.items():
+        judged = evaluate(model.fit(train), test, k=K, names=tuple(METRICS))
+        for name in (*METRICS, "coverage", "novelty"):
+            for k in K:
+                expected[method, "all", name, k] = judged.figure(name, k), len(judged.users)
+                if name in METRICS:
+                    parts = slices.by_users(judged, train, judged.values[name, k])
+                    for part, figure in parts.items():
+                        key = (method, f"activity={part}", name, k)
+                        expected[key] = figure["value"], figure["users"]
+    assert found.keys() == expected.keys()
+    for key, (value, users) in expected.items():
+        assert found[key] == (pytest.approx(value, abs=1e-9), users), key
+    assert found["vector", "all", "recall", 20][0] > 0.02
+
+
+def test_only_named_behaviours_are_held_out_and_a_sample_is_repeatable(shop, world):
+    cut = world[2]
+    config = {"truth": {"types": ["BUY"], "after": cut}, "k": 10, "metrics": ["recall"], "model": "judged"}
+    (buyers,) = shop.execute(
+        "MATCH (u:User)-[r:BUY]->() WHERE r.at >= $cut RETURN count(DISTINCT u) AS users", cut=cut
+    )
+    popular = {**config, "methods": ["popularity"]}
+    (everyone,) = shop.execute(CALL, config=popular)
+    assert everyone["users"] == buyers["users"]
+    (some,) = shop.execute(CALL, config={**popular, "sampleUsers": 20, "randomSeed": 3})
+    (again,) = shop.execute(CALL, config={**popular, "sampleUsers": 20, "randomSeed": 3})
+    assert some == again
+    assert some["users"] == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "shop"}, "has seen what is held out: its manifest has no training cut-off"),
+        (
+            {"truth": {"where": {"weight": {"gte": 0}}}, "methods": ["walk"]},
+            "leaves nothing to know users by",
+        ),
+        ({"truth": {"where": {"wieght": 1}}}, "have no property 'wieght'"),
+        ({"truth": {"after": 9_999_999_999_999}}, "holds nothing out"),
+        ({"truth": {"types": ["BYU"], "after": 1}}, "Did you mean `BUY`"),
+        ({"truth": {}, "k": 0, "metrics": ["recal"]}, "(?s)must say which.*Did you mean `recall`"),
+    ],
+)
+def test_what_would_leak_or_cannot_be_is_refused(shop, world, change, message):
+    config = {"model": "judged", "truth": {"after": world[2]}, **change}
+    with pytest.raises(ClientError, match=message):
+        shop.execute(CALL, config=config)
+
+
+def test_what_a_model_was_trained_on_is_not_held_out(shop, world):
+    config = {"model": "judged", "truth": {"after": world[2] - DAY}}
+    with pytest.raises(ClientError, match=rf"before its cut-off, {world[2]} \("):
+        shop.execute(CALL, config=config)
