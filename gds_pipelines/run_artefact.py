@@ -86,6 +86,7 @@ def _(payload: ItemPropagation, task: Task, common: dict[str, Any]) -> Artefact:
         exponent=payload.exponent,
         similarity=payload.similarity,
         history=payload.history,
+        blend=payload.blend or None,
         **vectors,
         **common,
     )
@@ -99,7 +100,7 @@ def _(payload: VectorPairs, task: Task, common: dict[str, Any]) -> Artefact:
         item_keys=payload.item_keys,
         item_vectors=payload.item_vectors,
         similarity=payload.similarity,
-        cold={"rule": payload.cold, **payload.fold_in},
+        cold={"rule": payload.cold, **payload.cold_parameters},
         **common,
     )
 

@@ -97,6 +97,7 @@ def build(
     c: NDArray | None = None,
     similarity: str = "dot",
     history: int = HISTORY,
+    blend: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     metrics: Sequence[Mapping[str, Any]] = (),
     created_at: str | None = None,
@@ -111,6 +112,7 @@ def build(
         exponent: p, see :class:`UserEncoder`.
         base: [N, D] – base vectors, to be propagated at deployment; or
         e, c: [N, D] – finished vectors to be scored against and to sum over.
+        blend: {rule: 'sum', sources, walk}: what is added to the vectors' score, where it is not all.
         training: the map of the manifest; a minimal one when None.
         created_at: ISO-8601 UTC; now when None. The only part of the bytes that comes from a clock.
     Returns:
@@ -148,6 +150,8 @@ def build(
         ),
         "metrics": [dict(metric) for metric in metrics],
     }
+    if blend is not None:
+        manifest["blend"] = dict(blend)
     files = {"vectors.arrow": encode(vectors)}
     return export(UserEncoder(exponent), golden_inputs(vectors.dimension), manifest, files=files)
 

@@ -54,7 +54,7 @@ _REQUIRED = [
     "parts",
 ]
 _WITH_MODEL = ("signature", "golden")
-_ALL_KEYS = (*_REQUIRED, *_WITH_MODEL, "dimension", "similarity", "propagation", "blocks", "serving")
+_ALL_KEYS = (*_REQUIRED, *_WITH_MODEL, "dimension", "similarity", "propagation", "blocks", "serving", "blend")
 _SERVING = ("vectors/1", "item-weights/1", "sequence/1", "pair/1")
 """Contracts that say in ``serving`` how the database makes an answer of them."""
 FOLD_IN = ("unobserved", "regularization", "nu", "items")
@@ -207,6 +207,8 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         faults += _propagation_faults(manifest["propagation"], contract)
     if "blocks" in manifest and contract != PADDED_BLOCKS:
         faults.append(f"'blocks' belongs to the contract {PADDED_BLOCKS} only")
+    if "blend" in manifest:
+        faults += _blend_faults(manifest["blend"], contract)
     if "serving" in manifest:
         faults += _serving_faults(manifest["serving"], contract)
     if "metrics" in manifest:
@@ -215,6 +217,10 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         faults += _golden_faults(manifest["golden"], manifest.get("signature"))
     if "parts" in manifest:
         faults += _part_faults(manifest["parts"], files)
+    if not faults and "vector" in manifest.get("serving", {}):
+        length = len(manifest["serving"]["vector"])
+        if length != manifest["dimension"]:
+            faults.append(f"serving.vector has {length} numbers, dimension is {manifest['dimension']}")
     if contract == "item-propagation/1" and not faults:
         faults += _item_propagation_faults(manifest)
     if contract in ORDERING and not faults:
@@ -374,6 +380,21 @@ def _propagation_faults(propagation: Any, contract: Any) -> list[str]:
     return faults
 
 
+def _blend_faults(blend: Any, contract: Any) -> list[str]:
+    """The shape; what a source or a walk may say the plugin judges, which takes the same from callers."""
+    if contract != "item-propagation/1":
+        return ["'blend' belongs to the contract item-propagation/1 only"]
+    if not isinstance(blend, dict):
+        return [f"'blend' must be a map, found {type(blend).__name__}"]
+    faults = _unknown_keys(blend, ("rule", "sources", "walk"), "blend")
+    if blend.get("rule", "sum") != "sum":
+        faults.append(f"blend.rule must be sum, found {blend['rule']!r}")
+    for key in ("sources", "walk"):
+        if not isinstance(blend.get(key, {}), dict):
+            faults.append(f"blend.{key} must be a map, found {type(blend[key]).__name__}")
+    return faults
+
+
 def _serving_faults(serving: Any, contract: Any) -> list[str]:
     if contract not in _SERVING:
         return [f"'serving' belongs to the contracts {', '.join(_SERVING)} only"]
@@ -382,17 +403,19 @@ def _serving_faults(serving: Any, contract: Any) -> list[str]:
     known = ["history"]
     if contract == "vectors/1":
         known.append("cold")
-        if serving.get("cold") == "fold-in":
-            known += FOLD_IN
+        known += {"fold-in": FOLD_IN, "constant": ("vector",)}.get(str(serving.get("cold")), ())
     faults = _unknown_keys(serving, known, "serving")
     if "history" in serving and not _is_int(serving["history"], 1, 10_000):
         faults.append(f"serving.history must be an integer from 1 to 10000, found {serving['history']!r}")
-    if contract == "vectors/1" and serving.get("cold", "mean") not in ("mean", "fold-in"):
-        faults.append(f"serving.cold must be mean or fold-in, found {serving['cold']!r}")
+    if contract == "vectors/1" and serving.get("cold", "mean") not in ("mean", "fold-in", "constant"):
+        faults.append(f"serving.cold must be mean, fold-in or constant, found {serving['cold']!r}")
     for key, most in (("unobserved", 1e9), ("regularization", 1e9), ("nu", 1)):
         value = serving.get(key, 0)
         if key in known and (not _is_number(value) or not 0 <= value <= most):
             faults.append(f"serving.{key} must be a number from 0 to {most:g}, found {value!r}")
+    vector = serving.get("vector", [])
+    if "vector" in known and not (isinstance(vector, list) and vector and all(map(_is_number, vector))):
+        faults.append(f"serving.vector must be a list of finite numbers, found {vector!r}")
     if "items" in known and not _is_int(serving.get("items", 0), 0, 2**31 - 1):
         faults.append(f"serving.items must be an integer of at least 0, found {serving['items']!r}")
     return faults

@@ -41,7 +41,8 @@ def build(
         user_vectors, item_vectors: [U, D], [I, D]. A user without a row, or with zeros, is answered by
             ``cold``.
         cold: 'mean' (of the history's item vectors, by weight), or {rule: 'fold-in', unobserved,
-            regularization, nu, items}: the least-squares user of iALS.
+            regularization, nu, items}: the least-squares user of iALS, or {rule: 'constant', vector}: one
+            vector for all.
         history: newest items that ``cold`` reads.
     Raises:
         ArtefactError: with all faults.

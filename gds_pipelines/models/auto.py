@@ -1,13 +1,14 @@
 """auto: ``fism`` blended with a walk over the same graph, the weight chosen on a part of train.
 
-    score(u, i) = cos-logit(u, i) + weight * log(walk(u, i) + floor * max_j walk(u, j))
+    score(u, i) = cos-logit(u, i) + weight * log(walk(u, i) / max_j walk(u, j) + floor)
     cos-logit   = (u / |u|) . e_i / temperature of ``fism``
     walk(u, .)  = x_u Di^-b X' Du^-1 X Di^-c  (two hops, unequal degree weights)
 
 The vectors know what is similar, the walk what is near; in logits they add up. With ``weight`` not given,
 ``fism`` is
 fitted on ``splits.holdout`` of train, the weights of ``WEIGHTS`` are tried there, and the best is
-kept for the fit on all of train. The test part is never touched. Served as finished lists.
+kept for the fit on all of train. The test part is never touched. The artefact holds the vectors and names
+sources, weights and rule: the database walks live relationships and adds up the same score.
 Source: own; the walk after Paudel et al. 2017 and Cooper et al. 2014 (RP3beta, P3alpha).
 """
 
@@ -22,10 +23,11 @@ from numpy.typing import NDArray
 
 from gds_pipelines import metrics, splits
 from gds_pipelines.interactions import Histories, Interactions
-from gds_pipelines.models.base import ListRecommender, ModelInfo
+from gds_pipelines.models.base import ModelInfo, Recommender
 from gds_pipelines.models.fism import FISM, FISMParameters
 from gds_pipelines.models.kernels import exact_dot, walk_rows
 from gds_pipelines.models.parameters import Parameters, param
+from gds_pipelines.models.payload import ItemPropagation
 from gds_pipelines.ranking import top_k
 from gds_pipelines.training import TrainingOptions
 
@@ -33,22 +35,31 @@ WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 """Tried on the held-out part of train when none is given."""
 
 
+ALL_HISTORY = 10_000
+"""As many interactions as the database ever reads of a node."""
+WALK_LIMIT = 10_000_000
+"""Relationships a step of the walk may read in the database: all, but on very large graphs."""
+
+
 @dataclass(frozen=True)
 class AutoParameters(FISMParameters):
     weight: float | None = param(None, "of the walk; none = chosen on a part of train", low=0.0, high=100.0)
     floor: float = param(0.001, "share of the best walk that an unreached item gets", above=0.0, high=1.0)
-    walk_source: float = param(0.75, "b: how much a popular item counts less at the start of a walk", low=0.0)
-    walk_target: float = param(0.3, "c: how much a popular item counts less at its end", low=0.0)
+    walk_source: float = param(
+        0.75, "b: how much a popular item counts less at the start of a walk", low=0.01, high=3.0
+    )
+    walk_target: float = param(0.3, "c: how much a popular item counts less at its end", low=0.0, high=2.0)
 
 
-class Auto(ListRecommender):
+class Auto(Recommender):
     info = ModelInfo(
         name="auto",
         title="fism blended with a walk, weighed on a part of train",
         source="own",
-        contract="lists/1",
+        contract="item-propagation/1",
     )
     Parameters = AutoParameters
+    history_limit = None  # the walk starts from all a user has; the vectors do the same
     _last: tuple[Histories, NDArray[np.float32]] | None = None
 
     def _fit(
@@ -115,12 +126,13 @@ class Auto(ListRecommender):
         return self._unit(histories) @ self._fism.item_vectors().T
 
     def _walks(self, histories: Histories) -> NDArray[np.float32]:
-        """[B, I] – walk plus floor; 1 throughout where there is no walk at all."""
+        """[B, I] – share of the best walk, plus floor; 1 throughout where there is no walk at all."""
         x = histories.matrix
         out = np.empty(x.shape, np.float32)
         walk_rows(x.indptr, x.indices, x.data, *self._to_users, *self._to_items, self.train.n_users, out)
         top = out.max(axis=1, keepdims=True)
-        out += np.where(top > 0, self.parameters.floor * top, 1.0).astype(np.float32)
+        out /= np.where(top > 0, top, 1.0)
+        out += np.where(top > 0, self.parameters.floor, 1.0).astype(np.float32)
         return out
 
     def _score(self, histories: Histories, users: NDArray | None) -> NDArray[np.float32]:
@@ -134,6 +146,26 @@ class Auto(ListRecommender):
         self._last = None
         near = np.log(np.take_along_axis(walks, np.maximum(items, 0), axis=1).astype(np.float64))
         return exact_dot(self._unit(histories), self._fism.item_vectors(), items) + self._weight * near
+
+    def payload(self) -> ItemPropagation:
+        chosen = self.parameters
+        sources = {
+            "vector": {"weight": 1.0 / chosen.temperature, "scale": "unit"},
+            "walk": {"weight": float(self._weight), "scale": "log", "floor": chosen.floor},
+        }
+        walk = {
+            # w / degree^alpha: a step from the user, from an item (a popular one counts less), from a user.
+            "alpha": [1.0, chosen.walk_source, 1.0],
+            "beta": chosen.walk_target,
+            "weights": "count",
+            "limit": WALK_LIMIT,
+        }
+        return replace(
+            self._fism.payload(),
+            history=ALL_HISTORY,
+            blend={"rule": "sum", "sources": sources, "walk": walk},
+            hyperparameters=chosen.to_mapping() | {"seed": self.seed, "weight": self._weight},
+        )
 
     def _state(self) -> dict[str, NDArray]:
         return self._fism._state() | {"weight": np.asarray(self._weight)}

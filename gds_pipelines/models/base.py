@@ -488,8 +488,8 @@ class UserVectorRecommender(Recommender):
     def _exact(self, histories: Histories, users: NDArray | None, items: NDArray) -> NDArray[np.float64]:
         return exact_dot(self._query(histories, users), self._items, items)
 
-    def _fold_in_parameters(self) -> dict[str, Any]:
-        """What the database needs to solve ``_fold_in`` by itself; empty for the mean."""
+    def _cold_parameters(self) -> dict[str, Any]:
+        """What the database needs for ``_fold_in``, as ``VectorPairs`` has it; empty for the mean."""
         return {}
 
     def payload(self) -> VectorPairs:
@@ -502,7 +502,7 @@ class UserVectorRecommender(Recommender):
             self._items,
             "dot",
             self.cold,
-            self._fold_in_parameters(),
+            self._cold_parameters(),
             self.parameters.to_mapping() | {"seed": self.seed},
         )
 

@@ -88,7 +88,7 @@ class IALS(UserVectorRecommender):
             interactions
         )
 
-    def _fold_in_parameters(self) -> dict[str, Any]:
+    def _cold_parameters(self) -> dict[str, Any]:
         chosen = self.parameters
         return {
             "unobserved": chosen.unobserved,

@@ -19,7 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numba as nb
 import numpy as np
@@ -104,6 +104,11 @@ class MeanRatings(RatingRecommender):
         self._users = np.column_stack([one, of_users]).astype(np.float32)
         self._items = np.column_stack([of_items, np.ones(interactions.n_items)]).astype(np.float32)
 
+    cold = "constant"
+
+    def _cold_parameters(self) -> dict[str, Any]:
+        return {"vector": [1.0, 0.0]}
+
     def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
         # A list of items is no list of ratings: nothing is known about how generous a visitor is.
         return np.tile(np.asarray([[1.0, 0.0]], np.float32), (len(histories), 1))
@@ -159,6 +164,12 @@ class MFRatings(RatingRecommender):
                 raise Cancelled(f"Training of 'mf-ratings' was cancelled in sweep {sweep + 1}.")
         self._users, self._items = sampler.vectors()
         self.training_report = {"epochs": self.parameters.sweeps, "device": "cpu", "history": history}
+
+    cold = "fold-in"
+
+    def _cold_parameters(self) -> dict[str, Any]:
+        ridge = {"regularization": self.parameters.regularization, "nu": 0.0}
+        return {"unobserved": 0.0, "items": self.train.n_items, **ridge}
 
     def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
         """Ridge answer to the history: every listed item counts as rated a little above its own mean."""

@@ -28,6 +28,8 @@ class ItemPropagation:
         exponent: p of q(u) = d(u)^-p * (d(u) / read) * sum of w(u,i) c(i).
         similarity: 'dot'.
         history: newest items that are read.
+        blend: {rule, sources, walk} where the vectors are one source among others, as
+            ``gnn.recommend.stream`` takes them; empty where they are all.
         hyperparameters: as trained, for the manifest.
     """
 
@@ -40,6 +42,7 @@ class ItemPropagation:
     exponent: float
     similarity: str = "dot"
     history: int = HISTORY_LIMIT
+    blend: dict[str, Any] = field(default_factory=dict)
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -51,8 +54,9 @@ class VectorPairs:
         user_keys, item_keys: [U], [I].
         user_vectors, item_vectors: [U, D], [I, D] float32.
         similarity: 'dot' or 'cosine'.
-        cold: 'mean' (of the history's item vectors) or 'fold-in', for users without a vector.
-        fold_in: for 'fold-in' {unobserved, regularization, nu, items}, as iALS solves for a user.
+        cold: for users without a vector: 'mean' (of the history's item vectors), 'fold-in' (least squares)
+            or 'constant' (one vector for all).
+        cold_parameters: of 'fold-in' {unobserved, regularization, nu, items}, of 'constant' {vector}.
     """
 
     contract: ClassVar[str] = "vectors/1"
@@ -62,7 +66,7 @@ class VectorPairs:
     item_vectors: NDArray[np.float32]
     similarity: str = "dot"
     cold: str = "mean"
-    fold_in: dict[str, Any] = field(default_factory=dict)
+    cold_parameters: dict[str, Any] = field(default_factory=dict)
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
 

@@ -27,8 +27,8 @@ RANKED = (
     "RETURN key, collect(item) AS items, collect(score) AS scores, collect(origin) AS origins"
 )
 VISITOR = (
-    "UNWIND $items AS key MATCH (i:Item {id: key}) WITH collect(i) AS history "
-    "CALL gnn.recommend.stream(null, $config {.*, history: history}) YIELD node, rank, score, origin "
+    "UNWIND $items AS key MATCH (i:Item {id: key}) WITH collect(i) AS history, $config AS config "
+    "CALL gnn.recommend.stream(null, config {.*, history: history}) YIELD node, rank, score, origin "
     "WITH rank, node.id AS item, score, origin ORDER BY rank "
     "RETURN 0 AS key, collect(item) AS items, collect(score) AS scores, collect(origin) AS origins"
 )
@@ -67,6 +67,10 @@ NAMES = [name for name in models.registry() if models.recommender(name).info.con
 @pytest.fixture(scope="module", params=NAMES)
 def served(request, shop, tmp_path_factory) -> Served:
     name, directory = request.param, tmp_path_factory.mktemp("run")
+    if models.recommender(name).info.contract == "padded-blocks/1":
+        pytest.skip(
+            "draws neighbours: what Python and the database compute is compared on the same blocks elsewhere"
+        )
     known = models.recommender(name).Parameters.__dataclass_fields__
     model = models.recommender(name)({k: v for k, v in SMALL.items() if k in known}, seed=1)
     model.fit(shop.interactions, options=TrainingOptions(threads=1, tensorboard=False))

@@ -181,7 +181,14 @@ def test_misplaced_labels_and_rising_scores_are_refused():
     [
         ({"cold": "mean"}, "serving lacks 'history'"),
         ({"cold": "mean", "history": 0}, "serving.history must be an integer from 1 to 10000, found 0"),
-        ({"cold": "nearest", "history": 5}, "serving.cold must be mean or fold-in, found 'nearest'"),
+        (
+            {"cold": "nearest", "history": 5},
+            "serving.cold must be mean, fold-in or constant, found 'nearest'",
+        ),
+        (
+            {"cold": "constant", "history": 5, "vector": [1.0]},
+            "serving.vector has 1 numbers, dimension is 2",
+        ),
         (
             {"cold": "fold-in", "history": 5, "unobserved": 1, "regularization": -1, "nu": 1, "items": 3},
             "serving.regularization must be a number from 0 to 1e+09, found -1",

@@ -79,9 +79,10 @@ public record Manifest(
      * How the database makes an answer of what is stored.
      *
      * @param history how many of the newest interactions are read, in [1, {@value Manifest#MAX_HISTORY}]
-     * @param foldIn null: a user without a vector is the mean of the history
+     * @param foldIn how a user without a vector is solved for, or null
+     * @param constant the vector of every user without one, or null; with neither it is the mean of the history
      */
-    public record Serving(int history, FoldIn foldIn) {}
+    public record Serving(int history, FoldIn foldIn, float[] constant) {}
 
     /** The least-squares user of iALS. @param items as many as there were at training */
     public record FoldIn(double unobserved, double regularization, double nu, long items) {}
@@ -100,6 +101,11 @@ public record Manifest(
     public record Part(String file, long bytes, String sha256, List<Piece> pieces) {}
 
     public record Piece(int index, long bytes, String sha256) {}
+
+    /** What the model adds up to one score, {@code {rule, sources, walk}}; null where it is its vectors alone. */
+    public Map<?, ?> blend() {
+        return (Map<?, ?>) json.get("blend");
+    }
 
     /** Whether nodes carry vectors of such a model. */
     public boolean hasVectors() {
@@ -202,8 +208,15 @@ public record Manifest(
                 blocks.checkSignature(inputs, roles(root.raw().get("signature")), outputs, dimension, faults);
             }
         }
+        if (ITEM_PROPAGATION.equals(contract) && root.raw().containsKey("blend")) {
+            var blend = root.map("blend");
+            blend.choice("rule", List.of("sum"));
+            blend.map("sources");
+            blend.map("walk");
+            blend.end();
+        }
         var serving = contract != null && List.of(VECTORS, ITEM_WEIGHTS, SEQUENCE, PAIR).contains(contract)
-            ? serving(root.map("serving"), VECTORS.equals(contract)) : null;
+            ? serving(root.map("serving"), VECTORS.equals(contract), dimension, faults) : null;
         var training = root.map("training");
         training.map("graph");
         training.map("hyperparameters");
@@ -257,15 +270,29 @@ public record Manifest(
         return result;
     }
 
-    private static Serving serving(JsonFields map, boolean vectors) {
+    private static Serving serving(JsonFields map, boolean vectors, int dimension, List<String> faults) {
         var history = (int) map.integer("history", 1, MAX_HISTORY);
         FoldIn foldIn = null;
-        if (vectors && "fold-in".equals(map.choice("cold", List.of("mean", "fold-in")))) {
+        float[] constant = null;
+        var cold = vectors ? map.choice("cold", List.of("mean", "fold-in", "constant")) : null;
+        if ("constant".equals(cold)) {
+            var numbers = map.list("vector");
+            constant = new float[numbers.size()];
+            var finite = true;
+            for (int d = 0; d < constant.length; d++) {
+                constant[d] = numbers.get(d) instanceof Number number ? number.floatValue() : Float.NaN;
+                finite &= Float.isFinite(constant[d]);
+            }
+            if (constant.length != dimension || !finite) {
+                faults.add("`" + map.path("vector") + "` must be " + dimension + " finite numbers.");
+            }
+        }
+        if ("fold-in".equals(cold)) {
             foldIn = new FoldIn(map.real("unobserved", 0, 1e9), map.real("regularization", 0, 1e9), map.real("nu", 0, 1),
                 map.integer("items", 0, Integer.MAX_VALUE));
         }
         map.end();
-        return new Serving(history, foldIn);
+        return new Serving(history, foldIn, constant);
     }
 
     private static Schema schema(JsonFields map, boolean withEdgeFeatures) {

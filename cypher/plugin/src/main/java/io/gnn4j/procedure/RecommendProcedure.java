@@ -61,8 +61,8 @@ public class RecommendProcedure {
             @Name(value = "sources", description = "A NODE, a LIST<NODE> (each is answered by itself), or null for a visitor, whose"
                 + " items are given as `history` and `context`.") Object sources,
             @Name(value = "configuration", defaultValue = "{}", description = "{ model :: STRING (alias, or 'name:version';"
-                + " default: the only alias that fits), method = 'vector' :: STRING ('vector': by the vectors, weights or"
-                + " lists of the model; 'walk', 'popularity' or 'blend'), task :: MAP (where there is no model and no vector is compared), topK = 10 :: INTEGER (1 to 100000),"
+                + " default: the only alias that fits), method = 'vector' :: STRING ('vector': by the vectors, weights,"
+                + " lists or blend of the model; 'walk', 'popularity' or 'blend'), task :: MAP (where there is no model and no vector is compared), topK = 10 :: INTEGER (1 to 100000),"
                 + " history = [] :: LIST<NODE> (of a visitor, oldest first), context = [] :: LIST<NODE> (items looked at now),"
                 + " seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'}; default: the task's),"
                 + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away),"
@@ -97,16 +97,18 @@ public class RecommendProcedure {
             model = call.model(reference, labels);
             task = Task.of(model.task());
         }
+        var asked = model == null ? config : config.servedBy(model.manifest().blend());
         RankedModel ranked = null;
-        if (config.comparesVectors() && !model.manifest().hasVectors()) {
-            ranked = call.ranked(model, task, config);
-        } else if (config.comparesVectors()) {
-            vectors = new VectorModel(call.encoder(
-                model, task, config.context().length > 0, config.maxDegree()), call.table(model, task.recommend()),
-                model.similarity().equals("cosine"), call.scan(config.concurrency()));
+        if (asked.comparesVectors() && !model.manifest().hasVectors()) {
+            ranked = call.ranked(model, task, asked);
+        } else if (asked.comparesVectors()) {
+            vectors = new VectorModel(
+                call.encoder(model, task, asked.context().length > 0, asked.maxDegree()), call.table(model, task.recommend()),
+                model.similarity().equals("cosine"), call.scan(asked.concurrency()));
         }
-        return new Recommender(call.graph(), task, config, vectors, ranked, call.reranker(config, task),
-            call.itemVectors(config, model, task.recommend()), call.popularity(task), System::currentTimeMillis, deadline, call.guard()).recommend(ids);
+        return new Recommender(call.graph(), task, asked, vectors, ranked, call.reranker(asked, task),
+            call.itemVectors(asked, model, task.recommend()), call.popularity(task), System::currentTimeMillis, deadline, call.guard())
+            .recommend(ids);
     }
 
     static void requireNoTask(RecommendConfig config) {

@@ -108,6 +108,9 @@ public final class PairEncoder implements SourceEncoder {
         if (count == 0) {
             return new float[items.dimension()];
         }
+        if (serving.constant() != null) {
+            return serving.constant();
+        }
         if (serving.foldIn() == null) {
             return mean(vectors, weights);
         }

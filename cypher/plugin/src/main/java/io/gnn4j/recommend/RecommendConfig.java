@@ -158,6 +158,30 @@ public record RecommendConfig(
         return new Rerank(name, second.getInt("topN", 100, 1, Reranker.MAX_TOP_N));
     }
 
+    /**
+     * The same call, answered as a model says that adds up several sources; as it is where the caller chose a method or a blend.
+     *
+     * @param blend {@code {rule, sources, walk}} of the manifest, null where the model is its vectors alone
+     * @throws InvalidConfiguration when the model's own map is at fault
+     * @throws IllegalArgumentException when the caller names exponents of a walk beside those of the model
+     */
+    public RecommendConfig servedBy(Map<?, ?> blend) {
+        if (blend == null || !method.equals(VECTOR)) {
+            return this;
+        }
+        var map = ConfigMap.of(Map.of("blend", blend.get("sources"), "walk", blend.get("walk")));
+        var sources = Blend.read(map.getMap("blend"), id -> {
+            throw new IllegalArgumentException("a model names no nodes.");
+        });
+        var settings = walk(map.getMap("walk"));
+        map.check();
+        if (!walk.equals(walk(ConfigMap.of(Map.of())))) {
+            throw new IllegalArgumentException("The model brings its own walk. Leave `walk` out, or say how to blend with `blend`.");
+        }
+        return new RecommendConfig(model, BLEND, task, topK, concurrency, maxDegree, candidates, exclude, history, context, filter, maxPer,
+            seen, blockedTypes, cosine, settings, sources, arrangement, rerank, timeBudgetMillis);
+    }
+
     private static Walk.Settings walk(ConfigMap map) {
         return new Walk.Settings(
             alpha(map),

@@ -5,7 +5,9 @@ import io.gnn4j.artefact.CoreZip;
 import io.gnn4j.artefact.Hash;
 import io.gnn4j.artefact.Manifest;
 import io.gnn4j.artefact.ModelRefused;
+import io.gnn4j.config.InvalidConfiguration;
 import io.gnn4j.inference.OnnxModel;
+import io.gnn4j.recommend.RecommendConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -40,6 +42,7 @@ public final class ModelLoader {
         var manifest = Manifest.parse(files.get(Manifest.FILE));
         var model = files.get(Manifest.MODEL_FILE);
         LiveSchema.check(tx, manifest.schema());
+        checkBlend(manifest);
         if (manifest.hasNetwork() != (model != null)) {
             throw new ModelRefused("the zip file", manifest.hasNetwork() ? "It has no " + Manifest.MODEL_FILE + "."
                 : "It has " + Manifest.MODEL_FILE + ", which a model of " + manifest.contract() + " does not have.");
@@ -61,6 +64,15 @@ public final class ModelLoader {
         }
         complete(node, manifest);
         return info(node);
+    }
+
+    /** What a query would find at fault is refused before it is stored. */
+    private static void checkBlend(Manifest manifest) {
+        try {
+            RecommendConfig.recommend(Map.of(), node -> 0, true).servedBy(manifest.blend());
+        } catch (InvalidConfiguration wrong) {
+            throw new ModelRefused(Manifest.FILE, "`blend`: " + wrong.getMessage());
+        }
     }
 
     private void storeNetwork(Transaction tx, Node node, Manifest.Part part, byte[] model) {
