@@ -18,7 +18,16 @@ ROOMS = {"gds_pipelines", "model_export", "cypher", "tests", "benchmarks", "docs
 PURE = {"task", "models", "losses", "negatives", "splits", "metrics", "evaluation", "training", "tuning"}
 INPUT_OUTPUT = {
     *("connection", "server", "ingest", "projection", "sampling"),
-    *("features", "write_back", "registry", "worker", "datasets", "graph_reader", "graph_lists"),
+    *(
+        "features",
+        "write_back",
+        "registry",
+        "worker",
+        "datasets",
+        "graph_reader",
+        "graph_lists",
+        "negative_reader",
+    ),
 }
 DATABASE_CLIENTS = {"neo4j", "graphdatascience"}
 
