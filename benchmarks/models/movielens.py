@@ -29,26 +29,31 @@ from gds_pipelines.task import Task
 
 COMMAND = ".venv/bin/python -m benchmarks.models.movielens"
 DATASET = "movielens-1m"
-OUT = Path(__file__).parent / "results" / f"{DATASET}.json"
+RESULTS = Path(__file__).parent / "results"
 TOP_K = 10
 ASKED = 20
 """Users of each kind; one more comes first, which finds the caches empty."""
+FIRST_NEW = 10_000_000
+"""Keys of users that the benchmark makes begin here."""
 METRICS = ("recall@20", "ndcg@20")
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--uri")
+    arguments.add_argument("--dataset", default=DATASET)
+    arguments.add_argument("--out", type=Path, default=RESULTS)
     arguments.add_argument("--models", nargs="*", help="all whose contract is deployed by default")
     arguments.add_argument("--threads", type=int)
     given = arguments.parse_args()
     with connect(given.uri) as connection, tempfile.TemporaryDirectory() as scratch:
         if not connection.execute("MATCH (u:User) RETURN u LIMIT 1"):
-            cli("ingest", "--dataset", DATASET, *uri(given.uri))
+            cli("ingest", "--dataset", given.dataset, *uri(given.uri))
+        forget_new_users(connection, training_run.subject(given.dataset).task)
         for name in given.models or [name for name in models.registry() if served(name)]:
-            row = measure(connection, name, Path(scratch), given.uri, given.threads)
+            row = measure(connection, given.dataset, name, Path(scratch), given.uri, given.threads)
             print(row)
-            keep(row)
+            keep(given.out / f"{given.dataset}.json", given.dataset, row)
 
 
 def served(name: str) -> bool:
@@ -74,14 +79,19 @@ def cli(*line: str) -> dict[str, Any]:
 
 
 def measure(
-    connection: Connection, name: str, scratch: Path, address: str | None, threads: int | None
+    connection: Connection,
+    dataset: str,
+    name: str,
+    scratch: Path,
+    address: str | None,
+    threads: int | None,
 ) -> dict[str, Any]:
     """Train, export, deploy and ask one model; its row."""
     folder = scratch / name
     own = ["--threads", str(threads)] if threads else []
-    line = ["train", DATASET, "--model", name, "--no-baselines", "--no-refit", "--out", str(folder)]
+    line = ["train", dataset, "--model", name, "--no-baselines", "--no-refit", "--out", str(folder)]
     trained = cli(*line, *own, *uri(address))["table"][0]
-    task = training_run.subject(DATASET).task
+    task = training_run.subject(dataset).task
     row = {"model": name, "contract": models.recommender(name).info.contract or "none"}
     row |= {"train s": round(trained["train_seconds"], 1)}
     row |= {metric: round(trained["figures"][metric], 4) for metric in METRICS}
@@ -100,6 +110,7 @@ def measure(
     for kind, keys in (("old", old_users(connection, task)), ("new", new_users(connection, task))):
         millis, origin = ask(connection, task, keys, config)
         row |= {f"{kind} user ms": round(millis, 1), f"{kind} user origin": origin}
+    forget_new_users(connection, task)
     return row
 
 
@@ -107,10 +118,11 @@ def old_users(connection: Connection, task: Task) -> list[Any]:
     """Keys of users spread evenly over all, by key."""
     key = task.key[task.to]
     rows = connection.execute(
-        f"MATCH (u:`{task.to}`) WHERE u.`{key}` < 10000000 WITH u.`{key}` AS key ORDER BY key "
+        f"MATCH (u:`{task.to}`) WHERE u.`{key}` < $first WITH u.`{key}` AS key ORDER BY key "
         "WITH collect(key) AS keys, $count AS count "
         "RETURN [i IN range(0, count) | keys[i * (size(keys) / (count + 1))]] AS keys",
         count=ASKED,
+        first=FIRST_NEW,
     )
     return rows[0]["keys"]
 
@@ -118,10 +130,7 @@ def old_users(connection: Connection, task: Task) -> list[Any]:
 def new_users(connection: Connection, task: Task) -> list[Any]:
     """Keys of users that this makes, each with five items."""
     key, kind = task.key[task.to], max(task.via, key=lambda name: task.via[name].weight)
-    keys = list(range(10_000_000, 10_000_000 + ASKED + 1))
-    connection.execute(
-        f"UNWIND $keys AS key MATCH (u:`{task.to}` {{`{key}`: key}}) DETACH DELETE u", keys=keys
-    )
+    keys = list(range(FIRST_NEW, FIRST_NEW + ASKED + 1))
     for turn, one in enumerate(keys):
         connection.execute(
             f"MATCH (i:`{task.recommend}`) WITH i ORDER BY i.`{task.key[task.recommend]}` SKIP $turn LIMIT 5 "
@@ -131,6 +140,13 @@ def new_users(connection: Connection, task: Task) -> list[Any]:
             key=one,
         )
     return keys
+
+
+def forget_new_users(connection: Connection, task: Task) -> None:
+    """Take them out: the next model must not be trained, let alone tested, on them."""
+    connection.execute(
+        f"MATCH (u:`{task.to}`) WHERE u.`{task.key[task.to]}` >= $first DETACH DELETE u", first=FIRST_NEW
+    )
 
 
 def ask(connection: Connection, task: Task, keys: Sequence[Any], config: dict[str, Any]) -> tuple[float, str]:
@@ -151,19 +167,19 @@ def ask(connection: Connection, task: Task, keys: Sequence[Any], config: dict[st
     return statistics.median(millis[1:]), ", ".join(sorted(origins))
 
 
-def keep(row: dict[str, Any]) -> None:
+def keep(path: Path, dataset: str, row: dict[str, Any]) -> None:
     """Put a row into the result file, in place of an older one of the same model."""
-    rows = json.loads(OUT.read_text(encoding="utf-8"))["rows"] if OUT.exists() else []
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     rows = sorted([old for old in rows if old["model"] != row["model"]] + [row], key=lambda one: one["model"])
-    task = training_run.subject(DATASET)
+    subject = training_run.subject(dataset)
     result_file.write(
-        OUT,
-        "Every model on MovieLens-1M, trained through Neo4j and asked in Cypher",
+        path,
+        f"Every model on {datasets.get(dataset).title}, trained through Neo4j and asked in Cypher",
         COMMAND,
         rows,
-        note=f"split of the data set: {dict(task.split or {})}; all items ranked, training items out; "
+        note=f"split of the data set: {dict(subject.split or {})}; all items ranked, training items out; "
         f"median answer of {ASKED} users one after the other over Bolt, lists of {TOP_K}; "
-        f"new users were made by Cypher after the deployment. {datasets.get(DATASET).title}",
+        f"new users were made by Cypher after the deployment.",
     )
 
 
