@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -45,6 +45,7 @@ from gds_pipelines.models.spectral import spectral_start
 from gds_pipelines.node_features import NodeFeatures
 from gds_pipelines.training import Learner, Moment, TrainingOptions, train
 from model_export.block_schema import MAX_FANOUT, MAX_LAYERS
+from model_export.padded_blocks import PaddedBlocks
 
 ITEM_KEY = "gnn_key"
 """Stands for the key property of the items until the task names it."""
@@ -243,10 +244,11 @@ class BlockRecommender(UserVectorRecommender):
         return 4 * parameters.dimension * (4 * rows + 12 * reached) + 40 * len(interactions)
 
 
-def encoded(encoder: BlockEncoder, blocks: Any, device: torch.device | None = None) -> torch.Tensor:
-    """[B, D] – the encoder on one batch."""
+def encoded(encoder: BlockEncoder, blocks: PaddedBlocks) -> torch.Tensor:
+    """[B, D] – the encoder on one batch, on the device that it is on."""
+    device = next(encoder.parameters()).device
     given = blocks.take(encoder.tensors)
-    return encoder(*(torch.from_numpy(array).to(device or "cpu") for array in given.values()))
+    return encoder(*(torch.from_numpy(array).to(device) for array in given.values()))
 
 
 class _Learner(Learner):
@@ -287,7 +289,7 @@ class _Learner(Learner):
         left_out = np.sort(users * self.n_items + items)
         seed = int(moment.rng.integers(0, 2**62))
         blocks = self.graph.batch(known, candidates, seed, left_out=left_out)
-        found = encoded(self.encoder, blocks, moment.device)
+        found = encoded(self.encoder, blocks)
         e, u = found[: len(candidates)], found[len(candidates) :]
         scores = u @ e.t() / self.temperature  # [known, C]
         own = self.matrix[known][:, candidates].toarray() > 0
