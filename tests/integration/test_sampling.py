@@ -391,6 +391,25 @@ def test_a_graph_projected_anew_is_sampled_anew(shop):
     driver.execute_query("CALL gds.graph.drop('again')")
 
 
+def test_relationships_made_anew_within_a_projection_are_read_anew(shop):
+    driver = shop.driver
+    driver.execute_query("CALL gds.graph.project('mutated', {User: {properties: 'age'}}, 'KNOWS')")
+    config = {"fanOut": [100], "direction": "in", "relationshipTypes": ["SIM"]}
+    for k in (1, 3):
+        driver.execute_query(
+            "CALL gds.knn.mutate('mutated', {topK: $k, nodeProperties: 'age', mutateRelationshipType: 'SIM', "
+            "mutateProperty: 'score', sampleRate: 1.0, deltaThreshold: 0.0})",
+            k=k,
+        )
+        (record,) = driver.execute_query(SAMPLE, graph="mutated", config=config).records
+        (dropped,) = driver.execute_query(
+            "CALL gds.graph.relationships.drop('mutated', 'SIM') "
+            "YIELD deletedRelationships AS count RETURN count"
+        ).records
+        assert read_sample(0, record["arrow"]).edges == dropped["count"]
+    driver.execute_query("CALL gds.graph.drop('mutated')")
+
+
 def test_another_users_graph_is_not_seen(server, shop):
     with server.second_user() as bob, pytest.raises(ClientError, match="shop"):
         bob.execute_query(SAMPLE, graph="shop", config={"fanOut": [2], "seedLabel": "User"})

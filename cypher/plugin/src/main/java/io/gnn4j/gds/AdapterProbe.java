@@ -10,11 +10,14 @@ import java.util.Map;
 import java.util.Set;
 import org.neo4j.gds.NodeLabel;
 import org.neo4j.gds.RelationshipType;
+import org.neo4j.gds.api.AdjacencyList;
+import org.neo4j.gds.api.CSRGraph;
 import org.neo4j.gds.api.CompositeRelationshipIterator;
 import org.neo4j.gds.api.DatabaseId;
 import org.neo4j.gds.api.Graph;
 import org.neo4j.gds.api.GraphStore;
 import org.neo4j.gds.api.IdMap;
+import org.neo4j.gds.api.Topology;
 import org.neo4j.gds.api.User;
 import org.neo4j.gds.api.graph.store.catalog.GraphStoreRemovedEvent;
 import org.neo4j.gds.api.graph.store.catalog.GraphStoreRemovedEventListener;
@@ -48,6 +51,7 @@ final class AdapterProbe {
         graph.creationTime();
         graph.relationshipTypes();
         graph.nodeCount();
+        graph.relationshipStamp("PROBES");
         graph.relationshipProperties("PROBES");
         var typed = graph.typed(List.of("Probe"), List.of(), guard);
         typed.indexOf("Probe", typed.nodeId("Probe", 0));
@@ -99,7 +103,9 @@ final class AdapterProbe {
                 }
                 return null;
             }));
-        var copy = proxy(Graph.class, Map.of("concurrentCopy", arguments -> adjacency));
+        var topology = proxy(Topology.class, Map.of("adjacencyList", arguments -> proxy(AdjacencyList.class, Map.of())));
+        var copy = proxy(CSRGraph.class, Map.of(
+            "concurrentCopy", arguments -> adjacency, "relationshipTopologies", arguments -> Map.of(TYPE, topology)));
         var composite = proxy(CompositeRelationshipIterator.class, Map.of("forEachRelationship", arguments -> {
             long node = (long) arguments[0];
             ((CompositeRelationshipIterator.RelationshipConsumer) arguments[1]).consume(node, node, new double[] {1, 2});
@@ -109,6 +115,7 @@ final class AdapterProbe {
             Map.entry("nodes", arguments -> ids),
             Map.entry("nodeCount", arguments -> 2L),
             Map.entry("creationTime", arguments -> ZonedDateTime.now()),
+            Map.entry("modificationTime", arguments -> ZonedDateTime.now()),
             Map.entry("nodeLabels", arguments -> Set.of(LABEL, OTHER)),
             Map.entry("relationshipTypes", arguments -> Set.of(TYPE)),
             Map.entry("relationshipCount", arguments -> 1L),

@@ -12,10 +12,12 @@ import io.gnn4j.graph.TypedGraph;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeSet;
 import org.neo4j.gds.ElementIdentifier;
 import org.neo4j.gds.NodeLabel;
 import org.neo4j.gds.RelationshipType;
+import org.neo4j.gds.api.CSRGraph;
 import org.neo4j.gds.api.GraphStore;
 import org.neo4j.gds.core.loading.CatalogRequest;
 import org.neo4j.gds.core.loading.GraphNotFoundException;
@@ -94,6 +96,19 @@ final class OpenGdsGraph implements ProjectedGraph {
         var type = RelationshipType.of(relationshipType);
         return store.relationshipTypes().contains(type)
             ? store.relationshipPropertyKeys(type).stream().sorted().toList() : List.of();
+    }
+
+    @Override
+    public int relationshipStamp(String relationshipType) {
+        var type = RelationshipType.of(relationshipType);
+        if (!store.relationshipTypes().contains(type)) {
+            return 0;
+        }
+        var adjacency = store.getGraph(store.nodeLabels(), List.of(type), Optional.empty());
+        return adjacency instanceof CSRGraph lists
+            ? lists.relationshipTopologies().values().stream()
+                .mapToInt(topology -> System.identityHashCode(topology.adjacencyList())).sum()
+            : store.modificationTime().hashCode();
     }
 
     @Override

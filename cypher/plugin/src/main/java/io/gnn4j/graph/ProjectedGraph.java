@@ -27,6 +27,12 @@ public interface ProjectedGraph {
     /** Ascending by name, none for an unknown type; every value is a double, NaN where missing. */
     List<String> relationshipProperties(String relationshipType);
 
+    /**
+     * A number that is another one after the relationships of a type were dropped and made anew within this projection; 0 for an
+     * unknown type.
+     */
+    int relationshipStamp(String relationshipType);
+
     /** @throws GraphChanged when the catalog no longer holds this very projection */
     void requireCurrent();
 

@@ -18,9 +18,11 @@ public final class ProjectedNeighbours implements NeighbourSource, AutoCloseable
     /** Node types and the Neo4j ids of their nodes, ascending. */
     private record Nodes(TypedGraph graph, long[][] ids) {}
 
-    private record NodesKey(List<String> labels, List<String> priority) {}
+    /** @param stamps of all relationship types: degrees are kept with the nodes */
+    private record NodesKey(List<String> labels, List<String> priority, List<Integer> stamps) {}
 
-    private record ListsKey(NodesKey nodes, SampledRelation relation, RelationLists.Columns columns) {}
+    private record ListsKey(
+        List<String> labels, List<String> priority, SampledRelation relation, RelationLists.Columns columns, int stamp) {}
 
     private final List<GraphCaches.Lease<?>> leases;
     private final Nodes nodes;
@@ -36,8 +38,9 @@ public final class ProjectedNeighbours implements NeighbourSource, AutoCloseable
     public record Access(GraphCaches caches, String database, String user, ProjectedGraph graph, Runnable guard) {
         /** The nodes of some labels, numbered. The lease is to be closed. */
         private GraphCaches.Lease<Nodes> nodes(List<String> labels, List<String> priority) {
+            var stamps = graph.relationshipTypes().stream().map(graph::relationshipStamp).toList();
             return caches.hold(database, user, graph, "nodes", graph.name() + " " + String.join(", ", labels),
-                new NodesKey(labels, priority), () -> nodeBytes(graph), () -> number(labels, priority), guard);
+                new NodesKey(labels, priority, stamps), () -> nodeBytes(graph), () -> number(labels, priority), guard);
         }
 
         private Nodes number(List<String> labels, List<String> priority) {
@@ -153,7 +156,8 @@ public final class ProjectedNeighbours implements NeighbourSource, AutoCloseable
                 var given = plan.relations().get(r);
                 var relation = new SampledRelation(given.sender(), given.type(), given.receiver(), given.incoming(), List.of());
                 var columns = columns(access.graph(), relation, plan);
-                var key = new ListsKey(new NodesKey(plan.nodeTypes(), priority), relation, columns);
+                var stamp = access.graph().relationshipStamp(relation.type());
+                var key = new ListsKey(plan.nodeTypes(), priority, relation, columns, stamp);
                 var lease = access.caches().hold(access.database(), access.user(), access.graph(), "neighbours",
                     access.graph().name() + " " + relation + (columns.time() == null ? "" : " by " + columns.time()), key,
                     () -> access.listBytes(typed, relation, columns),
