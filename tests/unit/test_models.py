@@ -581,7 +581,7 @@ def test_auto_adds_the_logit_and_the_log_of_the_walk():
     users = np.arange(1, 40)
     q = model._fism.user_vectors(users).astype(np.float64)
     logit = q / np.linalg.norm(q, axis=1, keepdims=True) @ model._fism.item_vectors().T / 0.12
-    expected = logit + 1.5 * np.log((walk + 0.01 * walk.max(axis=1, keepdims=True))[1:])
+    expected = logit + 1.5 * np.log((walk[1:] / walk[1:].max(axis=1, keepdims=True)) + 0.01)
     assert model.scores(users) == pytest.approx(expected, rel=1e-3, abs=1e-3)
     chosen = models.recommender("auto")({"dimension": 4, "epochs": 1}, seed=1).fit(data, options=OPTIONS)
     from gds_pipelines.models.auto import WEIGHTS
