@@ -372,8 +372,10 @@ def test_bad_options_are_refused_before_anything_is_asked(artefact, options, mes
 
 
 def test_a_contract_that_cannot_be_deployed_says_which_can(artefact):
-    other = Artefact({**artefact.manifest, "contract": "sequence/1"}, artefact.files)
-    with pytest.raises(PipelineError, match="follows sequence/1; what can be deployed is item-propagation/1"):
+    other = Artefact({**artefact.manifest, "contract": "flat-edges/1"}, artefact.files)
+    with pytest.raises(
+        PipelineError, match="follows flat-edges/1; what can be deployed is item-propagation/1"
+    ):
         run(Database(), other)
 
 
