@@ -137,8 +137,8 @@ final class AnswerCall implements AutoCloseable {
         }
         var items = Task.of(model.task()).recommend();
         if (!items.equals(task.recommend())) {
-            throw new IllegalArgumentException("`rerank.model` '" + model.reference() + "' orders :" + items + ", but what is recommended is"
-                + " :" + task.recommend() + ".");
+            throw new IllegalArgumentException("`rerank.model` '" + model.reference() + "' orders :" + items
+                + ", but what is recommended is :" + task.recommend() + ".");
         }
         var history = model.serving().history();
         var vectors = rows(model, items);

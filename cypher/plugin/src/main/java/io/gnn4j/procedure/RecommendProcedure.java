@@ -62,7 +62,8 @@ public class RecommendProcedure {
                 + " items are given as `history` and `context`.") Object sources,
             @Name(value = "configuration", defaultValue = "{}", description = "{ model :: STRING (alias, or 'name:version';"
                 + " default: the only alias that fits), method = 'vector' :: STRING ('vector': by the vectors, weights,"
-                + " lists or blend of the model; 'walk', 'popularity' or 'blend'), task :: MAP (where there is no model and no vector is compared), topK = 10 :: INTEGER (1 to 100000),"
+                + " lists or blend of the model; 'walk', 'popularity' or 'blend'), task :: MAP (where there is no model and no"
+                + " vector is compared), topK = 10 :: INTEGER (1 to 100000),"
                 + " history = [] :: LIST<NODE> (of a visitor, oldest first), context = [] :: LIST<NODE> (items looked at now),"
                 + " seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'}; default: the task's),"
                 + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away),"
@@ -153,12 +154,14 @@ public class RecommendProcedure {
         @Description("The recommended node.") Node node,
         @Description("Position in the list of its source, from 1.") long rank,
         @Description("What the rows of one origin are ordered by: a dot product (unbounded) or cosine (in [-1, 1]) as the model's"
-            + " `similarity` says, the sum of weights or the score in a list, the probability of a walk with popular items held back, the number of users who touched the"
+            + " `similarity` says, the sum of weights or the score in a list, the probability of a walk with popular items held back,"
+            + " the number of users who touched the"
             + " item (from 0), the sum of a blend, or what `diversity` and `exploration` make of it (about 0 to 1). Not"
             + " comparable across origins.") double score,
         @Description("The partial scores by name: vector, walk, popularity; with an item as source of a walk"
             + " also count (users who touched both), lift (above 1: more often than by chance) and supporters (some of them);"
-            + " weights or list where a model has no vectors; of a blend each source's part of the sum, also recency and boosts; relevance, exploration and diversity where asked for.")
+            + " weights or list where a model has no vectors; of a blend each source's part of the sum, also recency and boosts;"
+            + " relevance, exploration and diversity where asked for; rerank of the second stage.")
         Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared, or all weights added up), cold (the same, by a vector made of"
             + " the history), list (of the model), walk, blend, rerank (by the second stage), partial (the time"

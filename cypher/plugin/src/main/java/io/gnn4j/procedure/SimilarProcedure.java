@@ -88,7 +88,8 @@ public class SimilarProcedure {
             }
         }
         return new Neighbours(graph, task, config, vectors, ranked,
-            call.itemVectors(config, model, user ? task.to() : task.recommend()), call.popularity(task), System::currentTimeMillis, call.guard()).of(source, user, query);
+            call.itemVectors(config, model, user ? task.to() : task.recommend()), call.popularity(task),
+            System::currentTimeMillis, call.guard()).of(source, user, query);
     }
 
     private static float[] userVector(
@@ -108,7 +109,8 @@ public class SimilarProcedure {
         @Description("The similar node; it has the same label.") Node node,
         @Description("Position in the list, from 1.") long rank,
         @Description("Cosine of the two vectors (in [-1, 1]) or their dot product (unbounded), as `similarity` says; the weight"
-            + " between items where a model has no vectors; of a walk the probability of coming there, popular items held back; of a blend the sum of `scores`.") double score,
+            + " between items where a model has no vectors; of a walk the probability of coming there,"
+            + " popular items held back; of a blend the sum of `scores`.") double score,
         @Description("The partial scores by name: vector, or walk; of items by a walk also count, lift and supporters; of"
             + " a blend each source's part of the sum.") Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared), walk or blend.") String origin) {}
