@@ -44,7 +44,7 @@ class Choice:
     """
 
     trials: int = 12
-    seconds: float = 240.0
+    seconds: float = 150.0
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def accuracy_command(
     trials: Annotated[int, typer.Option(min=1, help="Settings tried a model, at most.")] = 12,
     minutes: Annotated[
         float, typer.Option(min=0.01, help="Choosing may take so long a model, a quarter a baseline.")
-    ] = 4.0,
+    ] = 2.5,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all by default.")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
