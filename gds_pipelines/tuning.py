@@ -185,7 +185,11 @@ def search(
         raise InvalidInput("Search", [f"none of {len(found.trials)} trials of '{model}' came to an end"])
     best = max(complete, key=lambda one: one.value)
     return Tuned(
-        model, {**fixed, **best.params}, float(best.value), objective, [_trial(one) for one in found.trials]
+        model,
+        {**fixed, **best.params},
+        float(best.value),
+        objective,
+        [_trial(one) for one in found.trials if one.state.is_finished()],
     )
 
 

@@ -59,12 +59,9 @@ class Auto(Recommender):
         contract="item-propagation/1",
     )
     Parameters = AutoParameters
-<<<<<<< HEAD
     history_limit = None  # the walk starts from all a user has; the vectors do the same
-=======
     first_tries = FISM.first_tries
     search_with = FISM.search_with
->>>>>>> 3ca0f36 (Try fism's settings first in auto too, keep a whole comparison within ten minutes; two more accuracy rows)
     _last: tuple[Histories, NDArray[np.float32]] | None = None
 
     def _fit(

@@ -41,6 +41,7 @@ def test_the_best_trial_wins_and_the_defaults_are_tried_first(parts):
 
 def test_what_is_fixed_is_not_searched_and_the_file_is_read_by_train(parts, tmp_path):
     found = search(parts, trials=3, fixed={"alpha": 0.5})
+    assert len(found.trials) == 3
     assert all(set(one.parameters) == {"beta"} for one in found.trials)
     file = tmp_path / "tuned.toml"
     file.write_text(found.to_toml())
@@ -83,6 +84,8 @@ def test_trials_that_fall_behind_are_given_up(parts, monkeypatch):
     monkeypatch.setattr(fism._Learner, "evaluate", figures)
     found = search(parts, "fism", trials=6, fixed={"dimension": 4, "epochs": 3})
     assert [one.state for one in found.trials] == ["complete"] * 4 + ["pruned"] * 2
+    # Settings that were only waiting for their turn are no trials.
+    assert len(search(parts, "fism", trials=2, fixed={"dimension": 4, "epochs": 1}).trials) == 2
 
 
 def test_time_ends_a_search_and_bad_requests_are_refused_at_once(parts):
