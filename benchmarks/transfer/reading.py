@@ -2,15 +2,15 @@
 
     .venv/bin/python -m benchmarks.transfer.reading
 
-Graphs are made by ``gds.graph.generate``. Slow ways read a stated number of rows and are counted per row;
-all ways end in numpy arrays. Ours relabels nodes per type, the others leave Neo4j ids as they are. Clock: the
-median of the rounds, which take all ways in turn.
+Graphs are made by ``gds.graph.generate``, with power-law or uniform degrees, and one of users and items by a
+Cypher projection. Slow ways read a stated number of rows and are counted per row; all ways end in numpy
+arrays. Ours relabels nodes per type, the others leave Neo4j ids as they are. Clock: the median of the rounds,
+which take all ways in turn.
 """
 
 import argparse
 import gc
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -36,6 +36,7 @@ COMMAND = ".venv/bin/python -m benchmarks.transfer.reading"
 SIZES = {"1m": 10_000, "10m": 100_000, "100m": 1_000_000}
 """Nodes; each has 100 relationships on average."""
 DEGREE = 100
+POWER_LAW, UNIFORM, TWO_TYPES = "power law", "uniform", "users and items, power law"
 STREAMED_ROWS = 300_000
 FEATURE_NODES = 1_000_000
 FEATURE_WIDTH = 64
@@ -123,17 +124,39 @@ WAYS = [
 ]
 
 
-def measure_relationships(server: BenchServer, size: str) -> list[dict[str, Any]]:
-    made = server.execute(
-        "CALL gds.graph.generate($name, $nodes, $degree, "
-        "{relationshipDistribution: 'POWER_LAW', relationshipSeed: 1}) "
-        "YIELD relationships RETURN relationships",
-        name=size,
-        nodes=SIZES[size],
-        degree=DEGREE,
-    )
-    count = made[0]["relationships"]
-    ways = [way for way in WAYS if count <= way.largest]
+def make_graph(server: BenchServer, size: str, kind: str) -> tuple[str, int]:
+    """A projection: its name and how many relationships it has."""
+    name = f"{size}-{kind.split()[0]}"
+    if kind == TWO_TYPES:
+        # Ids of no stored node: the projection does not look. The fifth power makes some items popular.
+        made = server.execute(
+            "UNWIND range(0, $nodes * $degree - 1) AS r "
+            "WITH r % $nodes AS user, $nodes + toInteger($nodes * rand() ^ 5) AS item "
+            "WITH gds.graph.project($name, user, item, "
+            "{sourceNodeLabels: 'User', targetNodeLabels: 'Item', relationshipType: 'BUY'}) AS graph "
+            "RETURN graph.relationshipCount AS relationships",
+            name=name,
+            nodes=SIZES[size],
+            degree=DEGREE,
+        )
+    else:
+        made = server.execute(
+            "CALL gds.graph.generate($name, $nodes, $degree, "
+            "{relationshipDistribution: $distribution, relationshipSeed: 1}) "
+            "YIELD relationships RETURN relationships",
+            name=name,
+            nodes=SIZES[size],
+            degree=DEGREE,
+            distribution="POWER_LAW" if kind == POWER_LAW else "UNIFORM",
+        )
+    return name, made[0]["relationships"]
+
+
+def measure_relationships(server: BenchServer, size: str, kind: str, ours: bool) -> list[dict[str, Any]]:
+    """All ways on the power-law graph; on the others, or where ``ours`` is wished, ours alone."""
+    graph, count = make_graph(server, size, kind)
+    alone = ours or kind != POWER_LAW
+    ways = [way for way in WAYS if count <= way.largest and (not alone or way in WAYS[:2])]
     clocks: dict[str, list[Any]] = {way.name: [] for way in ways}
     rows: dict[str, int] = {}
     for turn in range(max(way.rounds for way in ways) + 1):  # the first round warms up
@@ -141,7 +164,7 @@ def measure_relationships(server: BenchServer, size: str) -> list[dict[str, Any]
             if turn > way.rounds or (turn == 0 and way.rounds == 1):
                 continue
             with clocked(server) as clock:
-                rows[way.name] = way.run(server, size)
+                rows[way.name] = way.run(server, graph)
             if turn:
                 clocks[way.name].append(clock)
     found = []
@@ -150,6 +173,7 @@ def measure_relationships(server: BenchServer, size: str) -> list[dict[str, Any]
         found.append(
             {
                 "relationships": count,
+                "graph": kind,
                 "way": way.name,
                 "rows read": rows[way.name],
                 "seconds": wall,
@@ -159,6 +183,9 @@ def measure_relationships(server: BenchServer, size: str) -> list[dict[str, Any]
                 "server CPU s": statistics.median(clock.server_cpu for clock in clocks[way.name]),
             }
         )
+    if kind != POWER_LAW:
+        server.execute("CALL gds.graph.drop($graph) YIELD graphName RETURN 1", graph=graph)
+        return found
     rate = {row["way"]: row["million/s"] for row in found}
     for row in found:
         row["times slower than CSR"] = rate[WAYS[0].name] / row["million/s"]
@@ -209,7 +236,7 @@ def measure_memory(server: BenchServer, size: str) -> dict[str, Any]:
     watcher.start()
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "benchmarks.transfer.reading", "--child", server.uri, size],
+            [sys.executable, "-m", "benchmarks.transfer.reading", "--child", server.uri, f"{size}-power"],
             input=json.dumps(server.auth),
             capture_output=True,
             text=True,
@@ -229,19 +256,26 @@ def measure_memory(server: BenchServer, size: str) -> dict[str, Any]:
     }
 
 
-def child(uri: str, size: str) -> None:
+def resident_mb(field: str) -> float:
+    """``VmRSS`` (now) or ``VmHWM`` (the peak) of this process; getrusage's peak is the parent's at first."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field)) * 1024 / 1e6
+
+
+def child(uri: str, graph_name: str) -> None:
     """Reads in a process of its own and prints its memory in MB before, at the peak, and of the arrays."""
     user, password = json.loads(sys.stdin.read())
     with neo4j.GraphDatabase.driver(uri, auth=(user, password)) as driver:
-        read_graph(driver, "1m")  # what is loaded once is not counted
+        read_graph(driver, "1m-power")  # what is loaded once is not counted
         gc.collect()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        graph = read_graph(driver, size)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts from here
+        before = resident_mb("VmRSS")
+        graph = read_graph(driver, graph_name)
         arrays = sum(
             relation.targets.nbytes + relation.offsets.nbytes for relation in graph.relations.values()
         )
         arrays += sum(table.node_ids.nbytes for table in graph.nodes.values())
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        after = resident_mb("VmHWM")
     print(json.dumps([before, after, arrays / 1e6]))
 
 
@@ -252,6 +286,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     matplotlib.rcParams |= {"svg.hashsalt": "gnn4j", "svg.fonttype": "none"}
     import matplotlib.pyplot as plt
 
+    rows = [row for row in rows if row["graph"] == POWER_LAW]
     sizes = list(dict.fromkeys(row["relationships"] for row in rows))
     ways = [way.name for way in WAYS]
     figure, axis = plt.subplots(figsize=(9, 0.5 + 0.35 * len(ways) * len(sizes)), layout="constrained")
@@ -280,6 +315,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--sizes", nargs="+", choices=SIZES, default=["1m", "10m"])
+    arguments.add_argument("--ours", action="store_true", help="measure our ways alone")
     arguments.add_argument("--heap", type=int, default=4096, help="heap of the server, MB")
     arguments.add_argument(
         "--software", type=Path, help="a server home with the jars; the embedded one by default"
@@ -290,7 +326,10 @@ def main() -> None:
     with bench_server(given.heap, given.software) as server:
         rows, memory = [], []
         for size in given.sizes:
-            rows += measure_relationships(server, size)
+            rows += measure_relationships(server, size, POWER_LAW, given.ours)
+            if SIZES[size] <= SIZES["10m"]:
+                rows += measure_relationships(server, size, UNIFORM, given.ours)
+                rows += measure_relationships(server, size, TWO_TYPES, given.ours)
         features = measure_features(server)
         for size in given.sizes[1:]:
             memory.append(rounded(measure_memory(server, size)))
@@ -300,10 +339,8 @@ def main() -> None:
         "Reading a projection into numpy",
         COMMAND,
         rows,
-        f"Power-law graphs of gds.graph.generate, {DEGREE} relationships a node; server and client on one "
-        f"machine, heap {given.heap} MB. {note}",
+        f"{DEGREE} relationships a node; server and client on one machine, heap {given.heap} MB. {note}",
         features=rounded(features),
-        memory=memory,
     )
     result_file.write(
         given.out / "features.json", "Reading node features", COMMAND, [rounded(features)], note
