@@ -33,7 +33,7 @@ from model_export.vectors import decode
 
 KEEP_PREVIOUS = 1
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}")
-PROJECTED = ("item-propagation/1",)
+PROJECTED = ("item-propagation/1", "padded-blocks/1")
 """Contracts whose vectors are made over a projection of the task."""
 CONTRACTS = (*PROJECTED, "vectors/1", "item-weights/1", "lists/1", "sequence/1", "pair/1")
 
@@ -49,7 +49,8 @@ class DeployReport:
         model: ``name:version``; in a dry run the name alone.
         previous: what the alias pointed to before; None when it is new.
         resumed: an unfinished version of the same artefact was gone on with.
-        vectors: rows of ``vectors.arrow``, ``weights.arrow`` or ``lists.arrow``.
+        vectors: rows of ``vectors.arrow``, ``weights.arrow`` or ``lists.arrow``; 0 where the artefact has no
+            rows, since its encoder embeds every node.
         unmatched_vectors: rows without a node; ``unmatched_nodes``: nodes without a row, of the labels
             that the file has.
         written: node properties written; 0 in a dry run.
@@ -215,6 +216,8 @@ def fit_of(connection: Connection, artefact: Artefact, task: Task) -> GraphFit:
 
 
 def _keys_meet(connection: Connection, artefact: Artefact, schema: Mapping[str, Any]) -> GraphFit:
+    if artefact.files.keys() <= {MODEL_FILE}:
+        return GraphFit(0, 0, 0)
     types, keys = _keyed(artefact)
     unmatched_vectors = unmatched_nodes = 0
     for label in sorted(set(types)):

@@ -66,8 +66,10 @@ def deploy_command(
                 "Alias": f"{report.alias} (was {report.previous})" if report.previous else report.alias,
                 "Contract": report.contract,
                 "SHA-256": report.sha256,
-                "Rows": f"{report.vectors:,}, {report.unmatched_vectors:,} of them without a node",
-                "Nodes without a row": f"{report.unmatched_nodes:,}",
+                "Rows": f"{report.vectors:,}, {report.unmatched_vectors:,} of them without a node"
+                if report.vectors
+                else None,
+                "Nodes without a row": f"{report.unmatched_nodes:,}" if report.vectors else None,
                 "Properties written": None if dry_run else f"{report.written:,}",
                 "Skipped": f"{report.skipped:,} nodes that were changed meanwhile"
                 if report.skipped

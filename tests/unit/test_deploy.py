@@ -105,7 +105,7 @@ class Database:
                 "version": number,
                 "contract": json.loads(manifest)["contract"],
                 "sha256": sha256,
-                "state": "loading",
+                "state": "loading" if wanted else "building",
                 "wanted": wanted,
                 "parts": {},
             }
@@ -121,7 +121,7 @@ class Database:
 
     def embed_propagate(self, given):
         model = self.find(given.name, given.version)
-        projected = model["contract"] == "item-propagation/1"
+        projected = model["contract"] in ("item-propagation/1", "padded-blocks/1")
         assert given.graph in self.graphs if projected else given.graph is None
         assert model["state"] in ("building", "ready")
         model["state"] = "ready"
@@ -326,6 +326,16 @@ def test_what_needs_no_graph_is_deployed_without_one(contract, rows, counts):
     assert (report.vectors, (report.unmatched_vectors, report.unmatched_nodes)) == (rows, counts)
     run(database, made)
     assert database.states() == [(1, "ready")]
+
+
+def test_an_encoder_has_no_rows_to_meet_and_embeds_over_a_projection():
+    folder = GOLDEN.parent / "padded_blocks"
+    manifest = parse_canonical((folder / "manifest.json").read_bytes())
+    database = Database()
+    database.types |= {"SIMILAR", "FOLLOWS"}
+    report = run(database, Artefact(manifest, {"model.onnx": (folder / "model.onnx").read_bytes()}))
+    assert (report.vectors, database.states(), database.graphs) == (0, [(1, "ready")], [])
+    assert database.pointers == {"shop": ("hand_worked", 1)}
 
 
 def test_a_graph_that_is_given_is_used_and_left_alone(artefact):
