@@ -55,14 +55,14 @@ public record HeldOut(Interactions[] known, int[][] truth, int[] degrees, long e
 
     /** The known pairs as propagation reads them. */
     public ReducedGraph pairs() {
-        var rows = new ReducedGraph.Neighbours[] {(row, into, at) -> {
+        ReducedGraph.Neighbours rows = (row, into, at) -> {
             var items = known[row].ids();
             for (int i = 0; into != null && i < items.length; i++) {
                 into[at + i] = (int) items[i];
             }
             return items.length;
-        }};
-        var graph = ReducedGraph.unite(known.length, rows, new double[] {1}, () -> { });
+        };
+        var graph = ReducedGraph.unite(known.length, new ReducedGraph.Neighbours[] {rows}, new double[] {1}, () -> { });
         for (int user = 0; user < known.length; user++) {
             for (int i = 0; i < known[user].degree(); i++) {
                 graph.weights()[graph.offsets()[user] + i] = (float) known[user].weights()[i];

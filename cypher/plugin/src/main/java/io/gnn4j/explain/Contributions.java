@@ -4,13 +4,14 @@ package io.gnn4j.explain;
 import io.gnn4j.recommend.ItemWeights;
 import io.gnn4j.recommend.QueryEncoder.Parts;
 import java.util.Comparator;
+import java.util.function.LongToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
  * How much each item of a history adds to a score: the strongest first, of equal ones the smaller id.
  *
  * @param items what was touched, as far as the score is made from it
- * @param values [items.length]; their sum is the score
+ * @param values [items.length]; their sum is the score, but for the rest that {@link #leavingOut} leaves
  */
 public record Contributions(long[] items, double[] values) {
     /** How far a user's vector may lie off the sum of its items, as a share of its length: float32, and some room. */
@@ -56,6 +57,32 @@ public record Contributions(long[] items, double[] values) {
         return new Contributions(
             IntStream.of(order).mapToLong(i -> items[i]).toArray(),
             IntStream.of(order).mapToDouble(i -> values[i] + 0.0).toArray()); // -0.0 becomes 0.0
+    }
+
+    /**
+     * Takes the score of a model apart that makes more of a history than a sum: what an item adds is what the score falls by
+     * without it.
+     *
+     * @param items what was touched
+     * @param without the score as if that item had not been touched
+     * @param guard called before each; throws when the call is ended
+     */
+    public static Contributions leavingOut(long[] items, double score, LongToDoubleFunction without, Runnable guard) {
+        var values = new double[items.length];
+        for (int i = 0; i < items.length; i++) {
+            guard.run();
+            values[i] = score - without.applyAsDouble(items[i]);
+        }
+        return ordered(items, values);
+    }
+
+    /** {@code gnn.recommend.stream}'s score of two vectors. */
+    public static double score(float[] query, float[] target, boolean cosine) {
+        var dot = 0.0;
+        for (int d = 0; d < query.length; d++) {
+            dot += (double) query[d] * target[d];
+        }
+        return cosine ? dot / (length(query) * length(target)) : dot;
     }
 
     /** What the sum over the items is multiplied by to give the user's vector: the best one, checked. */

@@ -79,7 +79,7 @@ public record FeedbackEvent(
         var nodes = new Long[2];
         for (var end : List.of("source", "node")) {
             if (!event.containsKey(end)) {
-                map.fault("`" + end + "` is missing: give the node" + (end.equals("node") ? " that was recommended." : " that got the list."));
+                map.fault("`" + end + "` is missing: give the node that " + (end.equals("node") ? "was recommended." : "got the list."));
             }
             nodes[end.equals("node") ? 1 : 0] = map.parse(end, nodeId::applyAsLong).orElse(null);
         }

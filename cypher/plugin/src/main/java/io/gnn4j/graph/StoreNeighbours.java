@@ -9,6 +9,7 @@ import io.gnn4j.sample.SamplePlan;
 import io.gnn4j.sample.SampledRelation;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.eclipse.collections.impl.list.mutable.primitive.LongArrayList;
 import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
 import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
@@ -29,6 +30,7 @@ public final class StoreNeighbours implements NeighbourSource {
     private final List<LongIntHashMap> numbers = new ArrayList<>();
     private final List<LongArrayList> ids = new ArrayList<>();
     private final LongObjectHashMap<LongHashSet> cut = new LongObjectHashMap<>();
+    private Pair hidden;
 
     /**
      * @param priority which label decides for nodes with several of the plan's
@@ -42,6 +44,18 @@ public final class StoreNeighbours implements NeighbourSource {
         for (int n = 0; n < plan.nodeTypes().size(); n++) {
             numbers.add(new LongIntHashMap());
             ids.add(new LongArrayList());
+        }
+    }
+
+    /** As if two nodes had no relationships of some types with each other. */
+    public StoreNeighbours without(long one, long other, Set<String> types) {
+        hidden = new Pair(one, other, types);
+        return this;
+    }
+
+    private record Pair(long one, long other, Set<String> types) {
+        boolean is(long from, long to, String type) {
+            return (from == one && to == other || from == other && to == one) && types.contains(type);
         }
     }
 
@@ -133,7 +147,7 @@ public final class StoreNeighbours implements NeighbourSource {
             long id = nodeId(receiver, number);
             begin(id);
             boolean whole = graph.relationships(id, sampled.type(), sampled.incoming(), maxDegree, names(), (other, values) -> {
-                if (typeOf(other) == sender) {
+                if (typeOf(other) == sender && (hidden == null || !hidden.is(id, other, sampled.type()))) {
                     add(other, values);
                 }
             });

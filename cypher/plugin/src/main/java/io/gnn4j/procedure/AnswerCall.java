@@ -154,6 +154,17 @@ final class AnswerCall implements AutoCloseable {
             gnn.database(), label, model.embeddingProperty(), model.dimension(), guard::check));
     }
 
+    /** Makes vectors of a {@code padded-blocks/1} model from the live graph as if a source had not touched an item. */
+    LongFunction<float[]> without(ServedModel model, Task task, long source, String label, int maxDegree) {
+        var schema = model.manifest().blocks();
+        var inputs = model.manifest().inputs();
+        var onnx = lease.blocksModel(tx).get();
+        var plan = BlockEmbedder.plan(schema);
+        return item -> new BlockEmbedder(schema, inputs,
+            new StoreNeighbours(graph, plan, plan.nodeTypes(), maxDegree).without(source, item, task.via().keySet()),
+            new LiveFeatures(schema, graph::property), onnx).embed(label, new long[] {source});
+    }
+
     /** The user side of a model whose users are sums over their items, to be fed with other vectors than those stored. */
     UserEncoder userEncoder(ServedModel model) {
         if (!Manifest.ITEM_PROPAGATION.equals(model.contract())) {

@@ -12,11 +12,13 @@ import io.gnn4j.graph.LiveSurroundings;
 import io.gnn4j.recommend.Interactions;
 import io.gnn4j.recommend.ItemWeights;
 import io.gnn4j.recommend.QueryEncoder;
+import io.gnn4j.recommend.SourceEncoder;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
-import java.util.Collections;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
@@ -76,6 +78,7 @@ public class ExplainProcedure {
         private final Task task;
         private final long source;
         private final long target;
+        private Double score;
 
         Rows(AnswerCall call, Transaction tx, ExplainConfig config, ServedModel model, long source, long target) {
             this.call = call;
@@ -98,19 +101,24 @@ public class ExplainProcedure {
                 throw new IllegalArgumentException("Node " + source + " is neither a `" + task.to() + "` nor a `" + task.recommend()
                     + "`, which are the labels of the task.");
             }
-            var contributions = Manifest.ITEM_WEIGHTS.equals(model.contract())
-                ? byWeights((ItemWeights) call.ranked(model, task, null), user)
-                : byVectors(call.propagation(model, task), user);
+            var contributions = switch (model.contract()) {
+                case Manifest.ITEM_WEIGHTS -> byWeights((ItemWeights) call.ranked(model, task, null), user);
+                case Manifest.PADDED_BLOCKS -> bySurroundings(user);
+                default -> byVectors(call.propagation(model, task), user);
+            };
+            var rest = score == null ? Stream.<ExplainRow>empty()
+                : Stream.of(new ExplainRow(null, score - DoubleStream.of(contributions.values()).sum(), null));
             if (contributions.items().length == 0) {
-                return Collections.emptyIterator();
+                return rest.iterator();
             }
             var around = call.closing(new LiveSurroundings(tx, task, config.types(), config.maxDegree()));
             var touched = user
                 ? around.touched(source, task.via().values(), LongHashSet.newSetWith(contributions.items()))
                 : LongObjectHashMap.newWithKeysValues(source, Trail.at(source));
             var search = new ReasonSearch(around, target, call.guard());
-            return IntStream.range(0, contributions.items().length).mapToObj(i -> row(
-                search.through(touched.get(contributions.items()[i])), contributions.items()[i], contributions.values()[i])).iterator();
+            return Stream.concat(IntStream.range(0, contributions.items().length).mapToObj(i -> row(
+                search.through(touched.get(contributions.items()[i])), contributions.items()[i], contributions.values()[i])), rest)
+                .iterator();
         }
 
         private Contributions byWeights(ItemWeights weights, boolean user) {
@@ -122,6 +130,30 @@ public class ExplainProcedure {
         }
 
         private Contributions byVectors(QueryEncoder encoder, boolean user) {
+            var vector = targetVector();
+            var history = user ? encoder.read(call.graph(), task, source, config.maxDegree()) : itself();
+            return history.degree() == 0 ? new Contributions(new long[0], new double[0])
+                : Contributions.of(encoder.parts(history), vector, model.similarity().equals("cosine"));
+        }
+
+        /** Every item is left out by itself, and the rest of the score stays. */
+        private Contributions bySurroundings(boolean user) {
+            var vector = targetVector();
+            var cosine = model.similarity().equals("cosine");
+            var encoder = call.surroundings(model, config.maxDegree(), call.table(model, task.recommend())::get);
+            var history = user ? encoder.read(call.graph(), task, source, config.maxDegree()) : Interactions.none();
+            score = Contributions.score(
+                encoder.encodeSources(List.of(new SourceEncoder.Source(source, history)))[0], vector, cosine);
+            var label = encoder.label(source);
+            if (label == null) {
+                return new Contributions(new long[0], new double[0]);
+            }
+            var without = call.without(model, task, source, label, config.maxDegree());
+            return Contributions.leavingOut(
+                history.ids(), score, item -> Contributions.score(without.apply(item), vector, cosine), call.guard());
+        }
+
+        private float[] targetVector() {
             var table = call.table(model, task.recommend());
             table.snapshot(); // fails when a stored vector cannot be used
             var vector = table.get(target);
@@ -129,9 +161,7 @@ public class ExplainProcedure {
                 throw unknown("has no vector in model '" + model.reference() + "'",
                     "An item gets a vector from `CALL gnn.embed.propagate` or the next `gnn4j deploy`.");
             }
-            var history = user ? encoder.read(call.graph(), task, source, config.maxDegree()) : itself();
-            return history.degree() == 0 ? new Contributions(new long[0], new double[0])
-                : Contributions.of(encoder.parts(history), vector, model.similarity().equals("cosine"));
+            return vector;
         }
 
         private Interactions itself() {
@@ -163,8 +193,8 @@ public class ExplainProcedure {
     public record ExplainRow(
         @Description("From the source over an item of its history to the target: the shortest one, of equally long ones the one"
             + " whose nodes in between have the fewest relationships; at most 4 relationships. It ends at the item of the history"
-            + " where none is that short.") Path path,
-        @Description("What the item of the history adds to the score; may be negative. The column adds up to the `score` of"
-            + " gnn.recommend.stream.") double contribution,
+            + " where none is that short. Null in the last row of a padded-blocks/1 model, which holds the rest.") Path path,
+        @Description("What the item of the history adds to the score (of a padded-blocks/1 model: what the score falls by without"
+            + " it); may be negative. The column adds up to the `score` of gnn.recommend.stream.") double contribution,
         @Description("The template filled in for this path; null without one, or where the path lacks what it names.") String text) {}
 }
