@@ -227,7 +227,16 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     given = arguments.parse_args()
     torch.set_num_threads(1)
-    note = busy()
+    versions = [f"PyG {_version('torch_geometric')}"]
+    versions += [
+        f"{module} {_version(module)}" if find_spec(module) else f"no {module}"
+        for module in ("torch_sparse", "pyg_lib")
+    ]
+    note = (
+        f"{', '.join(versions)}. pyg-lib, PyG's faster sampler, is on no package index and was not compared. "
+        f"Server and client on one machine, heap {given.heap} MB, {given.batches} batches a round, "
+        f"{given.rounds} rounds. The first call builds the lists. {busy()}"
+    )
     rows = []
     with bench_server(given.heap, given.software) as server:
         for size in given.sizes:
@@ -235,20 +244,14 @@ def main() -> None:
                 bench = prepare(server, kind, size, given.batches)
                 rows += [rounded(row) for row in measure(bench, kind, given.rounds)]
                 server.execute("CALL gds.graph.drop($name) YIELD graphName RETURN 1", name=bench.name)
-    versions = [f"PyG {_version('torch_geometric')}"]
-    versions += [
-        f"{module} {_version(module)}" if find_spec(module) else f"no {module}"
-        for module in ("torch_sparse", "pyg_lib")
-    ]
-    result_file.write(
-        given.out / "neighbours.json",
-        "Sampled neighbourhoods, [15, 10] x 1,024 seeds, as torch tensors",
-        COMMAND,
-        rows,
-        f"{', '.join(versions)}. pyg-lib, PyG's faster sampler, is on no package index and was not compared. "
-        f"Server and client on one machine, heap {given.heap} MB, {given.batches} batches a round, "
-        f"{given.rounds} rounds. The first call builds the lists. {note}",
-    )
+                # After each graph: a run that is stopped keeps what it measured.
+                result_file.write(
+                    given.out / "neighbours.json",
+                    "Sampled neighbourhoods, [15, 10] x 1,024 seeds, as torch tensors",
+                    COMMAND,
+                    rows,
+                    note,
+                )
 
 
 def _version(module: str) -> str:
