@@ -87,13 +87,20 @@ class World:
         return top[np.argsort(-scores[top])]
 
 
+def in_batches(server: BenchServer, statement: str, **parameters: object) -> None:
+    """A statement that commits by itself, which no transaction of the driver's may be around."""
+    with server.driver.session() as session:
+        session.run(statement, parameters).consume()
+
+
 def fill(server: BenchServer, world: World) -> str:
     """Nodes, purchases, model and vector properties; returns the property that holds the vectors."""
-    server.execute("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 20000 ROWS")
+    in_batches(server, "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 20000 ROWS")
     for label in ("Item", "User"):
         server.execute(f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE")
     for label, count in (("Item", len(world.items)), ("User", len(world.bought))):
-        server.execute(
+        in_batches(
+            server,
             f"UNWIND range(0, $last) AS n CALL (n) {{ CREATE (:{label} {{id: n}}) }} "
             "IN TRANSACTIONS OF 20000 ROWS",
             last=count - 1,
