@@ -137,8 +137,8 @@ final class BlockTensors {
                 double value = neighbours[i] < 0 ? 0 : column == null ? Double.NaN : column[i];
                 float narrow = (float) value;
                 if (Float.isInfinite(narrow)) {
-                    throw new IllegalArgumentException("Property `" + properties.get(p) + "` of a " + schema.relations().get(relation).type()
-                        + " relationship is " + value + ", which float32 cannot hold.");
+                    throw new IllegalArgumentException("Property `" + properties.get(p) + "` of a "
+                        + schema.relations().get(relation).type() + " relationship is " + value + ", which float32 cannot hold.");
                 }
                 into.put(narrow);
             }

@@ -39,6 +39,7 @@ final class FeatureEncoder {
             case CATEGORY -> codes[at] = category(value);
             case LIST -> list(value, codes, at);
             case VECTOR -> vector(value, x, at);
+            default -> throw new IllegalStateException("No encoder " + feature.encoder());
         }
     }
 
@@ -55,6 +56,7 @@ final class FeatureEncoder {
             case CATEGORY -> codes[at] = code(value);
             case LIST -> listOfCodes(value, codes, at);
             case VECTOR -> vector(value, x, at);
+            default -> throw new IllegalStateException("No encoder " + feature.encoder());
         }
     }
 

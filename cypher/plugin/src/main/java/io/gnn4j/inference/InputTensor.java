@@ -9,7 +9,8 @@ import java.util.function.Consumer;
  *
  * @param isFloat float32, else int64
  * @param shape sizes, at least 1 each
- * @param writer fills a buffer in native order, of {@link #bytes()} bytes, from its start; where its position stands afterwards does not matter
+ * @param writer fills a buffer in native order, of {@link #bytes()} bytes, from its start; where its position stands afterwards
+ *     does not matter
  */
 public record InputTensor(String name, boolean isFloat, long[] shape, Consumer<ByteBuffer> writer) {
     public long bytes() {

@@ -61,7 +61,8 @@ public final class OnnxBlocksModel implements BlocksModel {
     private ByteBuffer buffer(String name, int bytes) {
         var buffer = kept.get(name);
         if (buffer == null || buffer.capacity() < bytes) {
-            buffer = ByteBuffer.allocateDirect((int) Math.min(Integer.MAX_VALUE - 8, bytes + bytes / 4L + 64)).order(ByteOrder.nativeOrder());
+            int capacity = (int) Math.min(Integer.MAX_VALUE - 8, bytes + bytes / 4L + 64);
+            buffer = ByteBuffer.allocateDirect(capacity).order(ByteOrder.nativeOrder());
             kept.put(name, buffer);
         }
         // A duplicate forgets the order of bytes.

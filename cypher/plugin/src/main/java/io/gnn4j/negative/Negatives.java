@@ -65,8 +65,9 @@ public final class Negatives {
                 var all = vectors(config.targetLabel(), among);
                 var width = width(seedVectors);
                 if (width >= 0 && width(all) >= 0 && width != width(all)) {
-                    throw new InvalidConfiguration(List.of("`" + config.property() + "` holds " + width + " numbers on " + config.seedLabel()
-                        + " and " + width(all) + " on " + config.targetLabel() + ". Vectors of both must be of one length."));
+                    throw new InvalidConfiguration(List.of("`" + config.property() + "` holds " + width + " numbers on "
+                        + config.seedLabel() + " and " + width(all) + " on " + config.targetLabel()
+                        + ". Vectors of both must be of one length."));
                 }
                 yield new Universe(among, null, IntStream.of(among).mapToObj(number -> all[number]).toArray(double[][]::new));
             }
@@ -127,7 +128,8 @@ public final class Negatives {
             access.graph().requireCurrent();
         };
         int batches = Math.ceilDiv(seeds.length, config.batchSize());
-        return new Lookahead<>("gnn-negative", config.concurrency(), IntStream.range(0, batches).mapToObj(tasks).iterator(), check).stream();
+        var all = IntStream.range(0, batches).mapToObj(tasks).iterator();
+        return new Lookahead<>("gnn-negative", config.concurrency(), all, check).stream();
     }
 
     private Part part(int batch, Worker worker) {

@@ -40,7 +40,8 @@ public class GraphNegativesProcedure {
     public record NegativeRow(
         @Description("Number of the batch, from 0, in the order of the seeds.") long batch,
         @Description("Seeds in it.") long seeds,
-        @Description("One complete Arrow IPC stream of one row: index and id of count negatives a seed, -1 where there is none.") byte[] arrow) {
+        @Description("One complete Arrow IPC stream of one row: index and id of count negatives a seed, -1 where there is none.")
+        byte[] arrow) {
         NegativeRow(Negatives.Part part) {
             this(part.batch(), part.seeds(), part.arrow());
         }

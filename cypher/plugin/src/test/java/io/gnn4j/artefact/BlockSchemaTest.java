@@ -20,7 +20,8 @@ class BlockSchemaTest {
     private static Manifest edited(String from, String to) {
         assertThat(MANIFEST).contains(from);
         // The hash of the schema is another story.
-        return Manifest.parse(CanonicalJson.write(CanonicalJson.parse("test", MANIFEST.replace(from, to).getBytes(StandardCharsets.UTF_8))));
+        var changed = MANIFEST.replace(from, to).getBytes(StandardCharsets.UTF_8);
+        return Manifest.parse(CanonicalJson.write(CanonicalJson.parse("test", changed)));
     }
 
     @Test
@@ -60,7 +61,7 @@ class BlockSchemaTest {
         "\"vocabulary\":[\"book\",\"film\"]       | \"width\":2          | there must be either `vocabulary` or `buckets`",
         "\"encoder\":\"bool\"                     | \"encoder\":\"boole\" | Did you mean `bool`?",
         "\"properties\":[\"weight\"]              | \"properties\":[\"weight\",\"weight\"] | must be different names",
-        "\"name\":\"nbr_r0_1\"                    | \"name\":\"nbr_r0_4\" | `signature.inputs` has 'nbr_r0_4'; the tensors of this manifest are",
+        "\"name\":\"nbr_r0_1\" | \"name\":\"nbr_r0_4\" | `signature.inputs` has 'nbr_r0_4'; the tensors of this manifest are",
         "\"role\":\"degrees\"                     | \"role\":\"degree\"  | with the role 'degree' must be",
         "\"file\":\"model.onnx\"                  | \"file\":\"more.onnx\" | must be model.onnx alone",
         "\"similarity\":\"dot\"                   | \"similarity\":\"l2\" | `similarity` is 'l2'",

@@ -42,7 +42,8 @@ class FeatureEncoderTest {
         }
         var columns = map.has("length") ? map.get("length").asInt() : map.has("width") ? map.get("width").asInt() : 1;
         return new Feature(
-            map.get("property").asText(), encoder, vocabulary == null ? null : Feature.numbered(vocabulary), map.path("buckets").asInt(0), columns);
+            map.get("property").asText(), encoder, vocabulary == null ? null : Feature.numbered(vocabulary),
+            map.path("buckets").asInt(0), columns);
     }
 
     /** As the store or a projection gives it: lists are arrays of one type. */

@@ -43,8 +43,9 @@ class ServedContractsTest {
             query("CREATE (n:$($label) {id: $id})", Map.of("label", node.get("label").asText(), "id", node.get("key").asLong()));
         }
         for (var one : graph.get("relationships")) {
-            query("MATCH (u:User {id: $u}), (i:Item {id: $i}) CREATE (u)-[:$($type) {at: $at}]->(i)", Map.of("u", one.get("source").asLong(),
-                "i", one.get("target").asLong(), "type", one.get("type").asText(), "at", one.get("at").asLong()));
+            query("MATCH (u:User {id: $u}), (i:Item {id: $i}) CREATE (u)-[:$($type) {at: $at}]->(i)", Map.of(
+                "u", one.get("source").asLong(), "i", one.get("target").asLong(),
+                "type", one.get("type").asText(), "at", one.get("at").asLong()));
         }
     }
 

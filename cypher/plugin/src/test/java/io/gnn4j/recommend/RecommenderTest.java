@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import org.eclipse.collections.impl.factory.primitive.LongSets;
 import org.junit.jupiter.api.Test;
 
 /** What a time budget leaves out, and in which order; the answers themselves are compared with an oracle elsewhere. */
@@ -27,7 +28,8 @@ class RecommenderTest {
     private long nanosARead;
 
     private LiveStore store() {
-        return (LiveStore) Proxy.newProxyInstance(LiveStore.class.getClassLoader(), new Class<?>[] {LiveStore.class}, (proxy, method, given) ->
+        var types = new Class<?>[] {LiveStore.class};
+        return (LiveStore) Proxy.newProxyInstance(LiveStore.class.getClassLoader(), types, (proxy, method, given) ->
             switch (method.getName()) {
                 case "hasLabel" -> given[1].equals((long) given[0] < 10 ? "User" : "Item");
                 case "interactions" -> {
@@ -37,6 +39,7 @@ class RecommenderTest {
                     Arrays.fill(weights, 1);
                     yield new Interactions(ids, weights, new long[ids.length], false);
                 }
+                case "dismissed" -> LongSets.immutable.empty();
                 default -> null;
             });
     }
