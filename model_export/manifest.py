@@ -182,6 +182,7 @@ def manifest_faults(manifest: Mapping[str, Any]) -> list[str]:
         faults.append(f"contract {contract!r} is unknown.{hint} Known: {', '.join(sorted(CONTRACTS))}")
     elif MODEL_FILE in files:
         required += [*_WITH_MODEL, "dimension"]
+    contract = contract if isinstance(contract, str) else None  # a list cannot be looked up
     if contract == "item-propagation/1":
         required += ["similarity", "propagation"]
     elif contract == "vectors/1":

@@ -154,7 +154,7 @@ public record Manifest(
         root.text("model");
         root.text("createdAt");
         root.text("gnn4jVersion");
-        var files = FILES.getOrDefault(contract, List.of());
+        List<String> files = contract == null ? List.of() : FILES.get(contract);
         var networked = contract == null || files.contains(MODEL_FILE);
         var compared = networked || files.contains(VECTORS_FILE);
         var dimension = compared ? (int) root.integer("dimension", 1, MAX_DIMENSION) : 0;
