@@ -144,3 +144,10 @@ def test_what_a_model_was_trained_on_is_not_held_out(shop, world):
     config = {"model": "judged", "truth": {"after": world[2] - DAY}}
     with pytest.raises(ClientError, match=rf"before its cut-off, {world[2]} \("):
         shop.execute(CALL, config=config)
+
+
+def test_another_users_graph_is_not_judged(shop, world):
+    config = {"model": "judged", "truth": {"after": world[2]}, "methods": ["popularity"]}
+    assert shop.execute(CALL, config=config)
+    with shop.second_user() as other, pytest.raises(ClientError, match=r"gds\.graph\.project"):
+        other.execute_query(CALL, config=config)

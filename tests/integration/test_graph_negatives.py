@@ -158,3 +158,12 @@ def test_faults_are_told(shop, config, words):
             "CALL gnn.graph.negatives('negatives', $config) YIELD batch RETURN batch", config=config
         )
     assert words in caught.value.message
+
+
+def test_another_users_graph_gives_no_negatives(server, shop):
+    call = (
+        "CALL gnn.graph.negatives('negatives', {seedLabel: 'User', targetLabel: 'Item'}) YIELD batch RETURN 1"
+    )
+    assert shop.execute_query(call).records
+    with server.second_user() as other, pytest.raises(ClientError, match=r"gds\.graph\.project"):
+        other.execute_query(call)
