@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.negatives import Positives, Uniform
-from gds_pipelines.training import Moment
+from gds_pipelines.training import Learner, Moment
 
 
 def users_of_a_step(users: int) -> int:
@@ -38,6 +38,18 @@ class UserBatch:
     rows: torch.Tensor
     columns: torch.Tensor
     weight: torch.Tensor
+
+
+class BatchLearner(Learner):
+    """A learner whose steps and epochs are those of its ``batches``, a `UserBatches` or a `PairBatches`."""
+
+    batches: UserBatches | PairBatches
+
+    def steps(self) -> int:
+        return self.batches.steps()
+
+    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        return self.batches.order(rng)
 
 
 class UserBatches:

@@ -88,6 +88,15 @@ def mean_of(values: Tensor, nbr: Tensor) -> Tensor:
     return ((there / count).unsqueeze(1) @ gathered).squeeze(1)
 
 
+def start_near_identity(own: nn.ModuleList, sent: nn.ModuleList) -> None:
+    """Square projections begin as smoothing over the graph, which keeps what the features already say."""
+    for linear in (*own, *sent):
+        nn.init.eye_(linear.weight)
+        linear.weight.data += torch.randn_like(linear.weight) * 0.1 / linear.in_features**0.5
+    for linear in own:
+        nn.init.zeros_(linear.bias)
+
+
 class SageLayer(nn.Module):
     """h' = W_t h + sum over relations r into t of (W_r mean_r + b_r log(1 + d_r)) + b_t.
 
@@ -100,12 +109,7 @@ class SageLayer(nn.Module):
         self.own = nn.ModuleList(nn.Linear(dimension, dimension) for _ in schema.types)
         self.sent = nn.ModuleList(nn.Linear(dimension, dimension, bias=False) for _ in schema.relations)
         self.degree = nn.ParameterList(nn.Parameter(torch.zeros(dimension)) for _ in schema.relations)
-        # Starts as smoothing over the graph, which keeps what the features already say.
-        for linear in (*self.own, *self.sent):
-            nn.init.eye_(linear.weight)
-            linear.weight.data += torch.randn_like(linear.weight) * 0.1 / dimension**0.5
-        for linear in self.own:
-            nn.init.zeros_(linear.bias)
+        start_near_identity(self.own, self.sent)
 
     def prepared(self, relation: int, source: int, senders: Tensor) -> Tensor:
         """Senders [M, D], projected once for all who receive from them."""
@@ -145,11 +149,7 @@ class GatLayer(nn.Module):
         self.register_buffer("group", group.float(), persistent=False)  # [D, H]: which head a column is of
         # [D, H]: the receiver's part of the score, projection and attention vector in one.
         self.receiver = nn.ModuleList(nn.Linear(dimension, heads, bias=False) for _ in schema.relations)
-        for linear in (*self.own, *self.sent):
-            nn.init.eye_(linear.weight)
-            linear.weight.data += torch.randn_like(linear.weight) * 0.1 / dimension**0.5
-        for linear in self.own:
-            nn.init.zeros_(linear.bias)
+        start_near_identity(self.own, self.sent)
 
     def prepared(self, relation: int, source: int, senders: Tensor) -> Tensor:
         return self.sent[relation](senders)

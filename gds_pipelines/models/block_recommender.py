@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from gds_pipelines.errors import InvalidInput
 from gds_pipelines.interactions import Histories, Interactions
 from gds_pipelines.models.base import UserVectorRecommender
-from gds_pipelines.models.batches import PairBatches, validation_figures
+from gds_pipelines.models.batches import BatchLearner, PairBatches, validation_figures
 from gds_pipelines.models.block_encoders import BlockEncoder
 from gds_pipelines.models.neighbourhoods import (
     ITEMS,
@@ -43,7 +43,7 @@ from gds_pipelines.models.payload import BlockModel
 from gds_pipelines.models.propagation import normalized
 from gds_pipelines.models.spectral import spectral_start
 from gds_pipelines.node_features import NodeFeatures
-from gds_pipelines.training import Learner, Moment, TrainingOptions, train
+from gds_pipelines.training import Moment, TrainingOptions, train
 from model_export.block_schema import MAX_FANOUT, MAX_LAYERS
 from model_export.padded_blocks import PaddedBlocks
 
@@ -251,7 +251,7 @@ def encoded(encoder: BlockEncoder, blocks: PaddedBlocks) -> torch.Tensor:
     return encoder(*(torch.from_numpy(array).to(device) for array in given.values()))
 
 
-class _Learner(Learner):
+class _Learner(BatchLearner):
     def __init__(
         self, model: BlockRecommender, interactions: Interactions, validation: Interactions | None
     ) -> None:
@@ -272,12 +272,6 @@ class _Learner(Learner):
         )
         self.log_chance = np.log(np.maximum(1 - absent, 1e-9)).astype(np.float32)
         self.model, self.validation = model, validation
-
-    def steps(self) -> int:
-        return self.batches.steps()
-
-    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        return self.batches.order(rng)
 
     def forward(self, moment: Moment) -> torch.Tensor:
         batches, size = self.batches, self.batches.size

@@ -12,11 +12,9 @@ Source: Choi, Hong, Park & Cho 2023, "Blurring-sharpening process models for col
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Histories, Interactions
@@ -24,8 +22,6 @@ from gds_pipelines.models.base import ModelInfo
 from gds_pipelines.models.filters import FilterRecommender
 from gds_pipelines.models.kernels import multiply
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.models.propagation import normalized
-from gds_pipelines.models.spectral import right_vectors
 from gds_pipelines.training import TrainingOptions
 
 
@@ -52,16 +48,10 @@ class BSPM(FilterRecommender):
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
     ) -> None:
         self._graph()
-        vectors, _ = right_vectors(self._forward, self.parameters.factors, self.seed)
-        root = np.sqrt(np.maximum(interactions.item_degrees, 1.0))[:, None]
-        self._source = (self.parameters.beta * vectors / root).astype(np.float32)
-        target = (vectors * root).astype(np.float32)
-        # P is symmetric, so sharpening a row of l is sharpening the columns of its right factor.
-        self._target = self._sharpened(target) if self.parameters.early else target
-
-    def _graph(self) -> None:
-        self._forward = normalized(self.train)
-        self._back = sp.csr_array(self._forward.T.tocsr())
+        self._low_pass(self.parameters.beta, np.sqrt(np.maximum(interactions.item_degrees, 1.0)))
+        if self.parameters.early:
+            # P is symmetric, so sharpening a row of l is sharpening the columns of its right factor.
+            self._target = self._sharpened(self._target)
 
     def _smoothed(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """P signal for [I, B]."""
@@ -80,7 +70,3 @@ class BSPM(FilterRecommender):
         blur = np.float32(self.parameters.blur)
         blurred = (1 - blur) * signal + blur * self._smoothed(signal)
         return np.ascontiguousarray(self._sharpened(blurred).T)
-
-    def _restore(self, state: Mapping[str, NDArray]) -> None:
-        super()._restore(state)
-        self._graph()

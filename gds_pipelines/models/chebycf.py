@@ -12,11 +12,9 @@ Source: Kim, Sung, Han & Lee 2025, "Graph spectral filtering with Chebyshev inte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Histories, Interactions
@@ -24,8 +22,6 @@ from gds_pipelines.models.base import ModelInfo
 from gds_pipelines.models.filters import FilterRecommender
 from gds_pipelines.models.kernels import multiply
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.models.propagation import normalized
-from gds_pipelines.models.spectral import right_vectors
 from gds_pipelines.training import TrainingOptions
 
 
@@ -52,13 +48,10 @@ class ChebyCF(FilterRecommender):
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
     ) -> None:
         self._graph()
-        vectors, _ = right_vectors(self._forward, self.parameters.factors, self.seed)
-        self._source = (self.parameters.alpha * vectors / self._degree[:, None]).astype(np.float32)
-        self._target = (vectors * self._degree[:, None]).astype(np.float32)
+        self._low_pass(self.parameters.alpha, self._degree)
 
     def _graph(self) -> None:
-        self._forward = normalized(self.train)
-        self._back = sp.csr_array(self._forward.T.tocsr())
+        super()._graph()
         degrees = self.train.item_degrees
         self._degree = (np.maximum(degrees, 1.0) ** self.parameters.beta).astype(np.float32)
         self._known = (degrees > 0).astype(np.float32)
@@ -77,10 +70,6 @@ class ChebyCF(FilterRecommender):
     def _shifted(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """(I - 2 R'R) signal for [I, B]."""
         return signal - 2 * multiply(self._back, multiply(self._forward, signal))
-
-    def _restore(self, state: Mapping[str, NDArray]) -> None:
-        super()._restore(state)
-        self._graph()
 
 
 def coefficients(order: int, flatness: float) -> NDArray[np.float32]:

@@ -7,12 +7,15 @@ from abc import abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Histories, Interactions
 from gds_pipelines.models.base import ListRecommender
 from gds_pipelines.models.kernels import exact_dot
 from gds_pipelines.models.parameters import Parameters
+from gds_pipelines.models.propagation import normalized
+from gds_pipelines.models.spectral import right_vectors
 
 
 class FilterRecommender(ListRecommender):
@@ -29,6 +32,21 @@ class FilterRecommender(ListRecommender):
     @abstractmethod
     def _filtered(self, histories: Histories) -> NDArray[np.float32]:
         """[B, I] – the part that is not low-rank."""
+
+    def _graph(self) -> None:
+        """What follows from train alone: R = Du^-1/2 X Di^-1/2 and its transpose; made again on loading."""
+        self._forward = normalized(self.train)
+        self._back = sp.csr_array(self._forward.T.tocsr())
+
+    def _low_pass(self, weight: float, scale: NDArray) -> None:
+        """The low-rank part weight * x D^-1 V V' D, D = diag(``scale``), V = leading right vectors of R.
+
+        Args:
+            scale: [I], above 0.
+        """
+        vectors, _ = right_vectors(self._forward, self.parameters.factors, self.seed)
+        self._source = (weight * vectors / scale[:, None]).astype(np.float32)
+        self._target = (vectors * scale[:, None]).astype(np.float32)
 
     def _score(self, histories: Histories, users: NDArray | None) -> NDArray[np.float32]:
         filtered = self._filtered(histories)
@@ -47,6 +65,7 @@ class FilterRecommender(ListRecommender):
 
     def _restore(self, state: Mapping[str, NDArray]) -> None:
         self._source, self._target = state["source"], state["target"]
+        self._graph()
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:

@@ -34,13 +34,13 @@ from numpy.typing import NDArray
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.losses import FullSoftmax, fast_type
 from gds_pipelines.models.base import ModelInfo, PropagationRecommender
-from gds_pipelines.models.batches import UserBatches, users_of_a_step, validation_figures
+from gds_pipelines.models.batches import BatchLearner, UserBatches, users_of_a_step, validation_figures
 from gds_pipelines.models.kernels import spmm_add
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.payload import ItemPropagation
 from gds_pipelines.models.propagation import normalized, sparse_tensor
 from gds_pipelines.models.spectral import spectral_start
-from gds_pipelines.training import Learner, Moment, TrainingOptions, train
+from gds_pipelines.training import Moment, TrainingOptions, train
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-12
 
@@ -115,7 +115,7 @@ class FISM(PropagationRecommender):
         return tables + start + 4 * batch * interactions.n_items + 48 * len(interactions)
 
 
-class _Learner(Learner):
+class _Learner(BatchLearner):
     """Both tables with their moments; ``advance`` is one whole step, compiled on the CPU, plain torch
     elsewhere."""
 
@@ -149,12 +149,6 @@ class _Learner(Learner):
         self.exact = options.precision in ("32-true", "64-true")
         self.temperature, self.softmax = chosen.temperature, None
         self.model, self.validation = model, validation
-
-    def steps(self) -> int:
-        return self.batches.steps()
-
-    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        return self.batches.order(rng)
 
     def forward(self, moment: Moment) -> torch.Tensor:
         raise TypeError("fism takes whole steps by `advance`")

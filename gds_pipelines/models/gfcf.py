@@ -9,11 +9,9 @@ recommendation?".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Histories, Interactions
@@ -21,8 +19,6 @@ from gds_pipelines.models.base import ModelInfo
 from gds_pipelines.models.filters import FilterRecommender
 from gds_pipelines.models.kernels import walk_rows
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.models.propagation import normalized
-from gds_pipelines.models.spectral import right_vectors
 from gds_pipelines.training import TrainingOptions
 
 
@@ -46,14 +42,7 @@ class GFCF(FilterRecommender):
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
     ) -> None:
         self._graph()
-        vectors, _ = right_vectors(self._forward, self.parameters.factors, self.seed)
-        root = np.sqrt(np.maximum(interactions.item_degrees, 1.0))[:, None]
-        self._source = (self.parameters.alpha * vectors / root).astype(np.float32)
-        self._target = (vectors * root).astype(np.float32)
-
-    def _graph(self) -> None:
-        self._forward = normalized(self.train)
-        self._back = sp.csr_array(self._forward.T.tocsr())
+        self._low_pass(self.parameters.alpha, np.sqrt(np.maximum(interactions.item_degrees, 1.0)))
 
     def _filtered(self, histories: Histories) -> NDArray[np.float32]:
         x, forward, back = histories.matrix, self._forward, self._back
@@ -62,7 +51,3 @@ class GFCF(FilterRecommender):
         here = (forward.indptr, forward.indices, forward.data)
         walk_rows(x.indptr, x.indices, x.data, *there, *here, forward.shape[0], out)
         return out
-
-    def _restore(self, state: Mapping[str, NDArray]) -> None:
-        super()._restore(state)
-        self._graph()

@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.losses import FullSoftmax, fast_type
 from gds_pipelines.models.base import ModelInfo, PropagationRecommender
-from gds_pipelines.models.batches import UserBatches, users_of_a_step, validation_figures
+from gds_pipelines.models.batches import BatchLearner, UserBatches, users_of_a_step, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.payload import ItemPropagation
 from gds_pipelines.models.propagation import BipartitePropagation, final_vectors, normalized
 from gds_pipelines.models.spectral import spectral_start
-from gds_pipelines.training import Learner, Moment, TrainingOptions, train
+from gds_pipelines.training import Moment, TrainingOptions, train
 
 FULL_SOFTMAX_ITEMS = 100_000
 """Above this many items the denominator is sampled unless ``negatives`` says otherwise."""
@@ -119,7 +119,7 @@ class LightGCN(PropagationRecommender):
         return tables + layers + 4 * batch * interactions.n_items + 32 * len(interactions)
 
 
-class _Learner(Learner):
+class _Learner(BatchLearner):
     def __init__(self, model: LightGCN, interactions: Interactions, validation: Interactions | None) -> None:
         super().__init__()
         chosen = model.parameters
@@ -138,12 +138,6 @@ class _Learner(Learner):
             self.negatives = 20_000
         self.temperature, self.softmax = chosen.temperature, None
         self.model, self.validation = model, validation
-
-    def steps(self) -> int:
-        return self.batches.steps()
-
-    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        return self.batches.order(rng)
 
     def optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(

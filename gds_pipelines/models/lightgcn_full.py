@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.losses import bpr
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
-from gds_pipelines.models.batches import PairBatches, validation_figures
+from gds_pipelines.models.batches import BatchLearner, PairBatches, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.propagation import FullPropagation
-from gds_pipelines.training import Learner, Moment
+from gds_pipelines.training import Moment
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class LightGCNFull(UserVectorRecommender):
         return 4 * parameters.dimension * rows * (4 + 3 * parameters.layers) + 64 * len(interactions)
 
 
-class GraphLearner(Learner):
+class GraphLearner(BatchLearner):
     """Base vectors of both sides, propagated whole in every step; BPR on the result."""
 
     def __init__(
@@ -77,12 +77,6 @@ class GraphLearner(Learner):
                 self, name, torch.nn.Parameter(0.1 * torch.randn(rows, chosen.dimension, generator=start))
             )
         self.model, self.validation = model, validation
-
-    def steps(self) -> int:
-        return self.batches.steps()
-
-    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        return self.batches.order(rng)
 
     def final(self, layers: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Users [U, D] and items [I, D] from the layers 0..L."""

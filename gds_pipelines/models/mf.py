@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.losses import SAMPLED, sampled_loss
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
-from gds_pipelines.models.batches import PairBatches, validation_figures
+from gds_pipelines.models.batches import BatchLearner, PairBatches, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.training import Learner, Moment
+from gds_pipelines.training import Moment
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class MF(UserVectorRecommender):
         return 4 * parameters.dimension * (6 * rows + 4 * batch) + 24 * len(interactions)
 
 
-class _Learner(Learner):
+class _Learner(BatchLearner):
     def __init__(self, model: MF, interactions: Interactions, validation: Interactions | None) -> None:
         super().__init__()
         chosen = model.parameters
@@ -74,12 +74,6 @@ class _Learner(Learner):
         self.loss, self.regularization = sampled_loss(chosen.loss), chosen.regularization
         self.cosine = chosen.loss in ("sampled-softmax", "bsl", "ccl")
         self.model, self.validation = model, validation
-
-    def steps(self) -> int:
-        return self.batches.steps()
-
-    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        return self.batches.order(rng)
 
     def forward(self, moment: Moment) -> torch.Tensor:
         users, items, negatives, weights = self.batches.batch(moment)

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from gds_pipelines.interactions import Histories, Interactions
 from gds_pipelines.losses import SAMPLED, sampled_loss
 from gds_pipelines.models.base import ListRecommender, ModelInfo
-from gds_pipelines.models.batches import PairBatches, validation_figures
+from gds_pipelines.models.batches import BatchLearner, PairBatches, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.training import Learner, Moment, TrainingOptions, train
+from gds_pipelines.training import Moment, TrainingOptions, train
 
 PAIRS_AT_ONCE = 2**17
 """Pairs (user, item) the network takes at a time when it scores."""
@@ -152,7 +152,7 @@ class _Network:
         return weighed @ items_dot.t() + hidden @ self.take("out_net") + bias[None]
 
 
-class _Learner(Learner):
+class _Learner(BatchLearner):
     def __init__(self, model: NeuMF, interactions: Interactions, validation: Interactions | None) -> None:
         super().__init__()
         chosen = model.parameters
@@ -187,12 +187,6 @@ class _Learner(Learner):
         self.weights["out_dot"] = torch.nn.Parameter(torch.ones(width))
         self.weights["out_net"] = drawn(wide, scale=wide**-0.5)
         self.model, self.validation = model, validation
-
-    def steps(self) -> int:
-        return self.batches.steps()
-
-    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        return self.batches.order(rng)
 
     def forward(self, moment: Moment) -> torch.Tensor:
         users, items, negatives, weights = self.batches.batch(moment)

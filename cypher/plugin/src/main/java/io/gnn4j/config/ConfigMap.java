@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.config;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -195,6 +197,24 @@ public final class ConfigMap {
     private <T> T wrongType(String key, String wanted, Object found, T fallback) {
         fault("`" + path + key + "` must be " + wanted + ", but is " + describe(found) + ".");
         return fallback;
+    }
+
+    /**
+     * Little-endian int64 bytes or a list of INTEGER, for {@link #parse}.
+     *
+     * @throws IllegalArgumentException for anything else
+     */
+    public static long[] numbers(Object value) {
+        if (value instanceof byte[] bytes && bytes.length % Long.BYTES == 0) {
+            var numbers = new long[bytes.length / Long.BYTES];
+            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().get(numbers);
+            return numbers;
+        }
+        if (value instanceof List<?> list && list.stream().allMatch(Long.class::isInstance)) {
+            return list.stream().mapToLong(number -> (Long) number).toArray();
+        }
+        throw new IllegalArgumentException("must be BYTES (little-endian int64) or a LIST<INTEGER>, but is "
+            + (value instanceof byte[] bytes ? bytes.length + " bytes, no multiple of 8" : describe(value)) + ".");
     }
 
     /** The Cypher name of a value's type with the value, shortened. */

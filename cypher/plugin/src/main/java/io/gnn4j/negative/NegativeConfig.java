@@ -2,8 +2,6 @@
 package io.gnn4j.negative;
 
 import io.gnn4j.config.ConfigMap;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Map;
 
@@ -55,7 +53,7 @@ public record NegativeConfig(
         var types = map.getStrings("relationshipTypes", List.of("*"));
         var config = new NegativeConfig(
             map.getString("seedLabel", ""), map.getString("targetLabel", ""),
-            map.parse("seeds", NegativeConfig::numbers).orElse(null), map.parse("among", NegativeConfig::numbers).orElse(null),
+            map.parse("seeds", ConfigMap::numbers).orElse(null), map.parse("among", ConfigMap::numbers).orElse(null),
             map.getInt("count", 1, 1, MOST_COUNT), kind, map.getString("property", null), map.getInt("pool", 100, 1, MOST_SEEDS),
             map.getInt("skip", 0, 0, MOST_SEEDS), map.getLong("randomSeed", 0, Long.MIN_VALUE, Long.MAX_VALUE),
             types.equals(List.of("*")) ? List.of() : types, map.getStrings("labelPriority", List.of()),
@@ -63,18 +61,5 @@ public record NegativeConfig(
             map.getInt("concurrency", Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, MOST_THREADS), 1, MOST_THREADS));
         map.check();
         return config;
-    }
-
-    private static long[] numbers(Object value) {
-        if (value instanceof byte[] bytes && bytes.length % Long.BYTES == 0) {
-            var numbers = new long[bytes.length / Long.BYTES];
-            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().get(numbers);
-            return numbers;
-        }
-        if (value instanceof List<?> list && list.stream().allMatch(Long.class::isInstance)) {
-            return list.stream().mapToLong(number -> (Long) number).toArray();
-        }
-        throw new IllegalArgumentException("must be BYTES (little-endian int64) or a LIST<INTEGER>, but is "
-            + (value instanceof byte[] bytes ? bytes.length + " bytes, no multiple of 8" : ConfigMap.describe(value)) + ".");
     }
 }

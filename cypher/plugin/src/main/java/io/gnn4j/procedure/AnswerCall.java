@@ -32,9 +32,7 @@ import io.gnn4j.recommend.Walk;
 import io.gnn4j.registry.ModelLease;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
-import java.util.ArrayDeque;
 import java.util.Collection;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -56,7 +54,7 @@ final class AnswerCall implements AutoCloseable {
     private final Transaction tx;
     private final TerminationGuard guard;
     private final LiveGraph graph;
-    private final Deque<AutoCloseable> held = new ArrayDeque<>();
+    private final ResourceStack held = new ResourceStack();
     private ModelLease lease;
     private Popularity popularity;
 
@@ -288,8 +286,7 @@ final class AnswerCall implements AutoCloseable {
 
     /** Closed with the call. */
     <T extends AutoCloseable> T closing(T taken) {
-        held.push(taken);
-        return taken;
+        return held.push(taken);
     }
 
     private <T> T hold(Held<T> taken) {
@@ -299,15 +296,6 @@ final class AnswerCall implements AutoCloseable {
 
     @Override
     public void close() {
-        while (!held.isEmpty()) {
-            try {
-                held.pop().close();
-            } catch (RuntimeException wrong) {
-                close();
-                throw wrong;
-            } catch (Exception wrong) {
-                throw new IllegalStateException(wrong);
-            }
-        }
+        held.close();
     }
 }

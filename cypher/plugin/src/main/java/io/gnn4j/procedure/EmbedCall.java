@@ -15,8 +15,6 @@ import io.gnn4j.registry.ModelLease;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.sample.ProjectedNeighbours;
 import io.gnn4j.writeback.VectorWriter;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,7 +28,7 @@ final class EmbedCall implements AutoCloseable {
     private final GnnContext gnn;
     private final Transaction tx;
     private final Runnable guard;
-    private final Deque<AutoCloseable> held = new ArrayDeque<>();
+    private final ResourceStack held = new ResourceStack();
     private final ModelLease lease;
     private final ProjectedGraph projection;
     private final TypedGraph graph;
@@ -155,15 +153,6 @@ final class EmbedCall implements AutoCloseable {
 
     @Override
     public void close() {
-        while (!held.isEmpty()) {
-            try {
-                held.pop().close();
-            } catch (RuntimeException wrong) {
-                close();
-                throw wrong;
-            } catch (Exception wrong) {
-                throw new IllegalStateException(wrong);
-            }
-        }
+        held.close();
     }
 }

@@ -3,17 +3,17 @@ package io.gnn4j.procedure;
 
 import io.gnn4j.embed.EmbedConfig;
 import io.gnn4j.embed.GraphEmbedder.Batch;
+import io.gnn4j.embed.LapClock;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.graph.PropertyType;
+import io.gnn4j.memory.MemorySize;
 import io.gnn4j.recommend.Parallel;
 import io.gnn4j.writeback.OwnTransactions;
 import io.gnn4j.writeback.VectorWriter;
 import io.gnn4j.writeback.WriteOutcome;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -118,9 +118,8 @@ public class EmbedProcedure {
         var config = EmbedConfig.parse(configuration, EmbedConfig.WRITE);
         OwnTransactions.requireNoWrites(tx, "gnn.embed.write");
         var clock = new LapClock();
-        var stopped = new AtomicBoolean();
         var progress = progress("gnn.embed.write");
-        try (var call = open(graphName, config)) {
+        try (var guarded = new CallGuard("gnn.embed.write", guard); var call = open(graphName, config)) {
             var rows = new HashMap<String, VectorWriter.Rows>();
             for (var label : call.embedder().labels()) {
                 rows.put(label, call.rows(label));
@@ -130,22 +129,14 @@ public class EmbedProcedure {
                 var vectors = call.collect(batches);
                 var compute = clock.lap();
                 call.projection().requireCurrent();
-                var own = new OwnTransactions(gnn.database(), gnn.security(), () -> {
-                    if (stopped.get()) {
-                        throw new IllegalStateException("gnn.embed.write was ended.");
-                    }
-                    guard.check();
-                });
-                var writer = new VectorWriter(
-                    own, new Parallel(gnn.services().helpers(), config.concurrency(), guard::check), progress);
+                var writer = new VectorWriter(new OwnTransactions(gnn.database(), gnn.security(), guarded),
+                    new Parallel(gnn.services().helpers(), config.concurrency(), guard::check), progress);
                 var done = call.embedder().labels().stream().map(label ->
                         writer.write(rows.get(label), config.property(), i -> vectors.get(label)[i]))
                     .reduce(WriteOutcome.NOTHING, WriteOutcome::plus);
                 return Stream.of(new WriteRow(call.embedder().nodes(), done.written(), done.skippedMissing(), done.skippedChanged(),
                     done.batchesCommitted(), preProcessing, compute, clock.lap(), configuration(call, config, EmbedConfig.WRITE)));
             }
-        } finally {
-            stopped.set(true);
         }
     }
 
@@ -256,12 +247,8 @@ public class EmbedProcedure {
         }
 
         private EstimateRow(Map<String, Object> parts, long bytes, long nodes, long relationships) {
-            this(String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0), parts, bytes, bytes, nodes, relationships, share(bytes),
-                share(bytes));
-        }
-
-        private static double share(long bytes) {
-            return (double) bytes / Runtime.getRuntime().maxMemory();
+            this(MemorySize.words(bytes), parts, bytes, bytes, nodes, relationships, MemorySize.ofHeap(bytes),
+                MemorySize.ofHeap(bytes));
         }
     }
 }

@@ -3,9 +3,11 @@ package io.gnn4j.procedure;
 
 import io.gnn4j.artefact.Manifest;
 import io.gnn4j.embed.EmbedConfig;
+import io.gnn4j.embed.LapClock;
 import io.gnn4j.embed.TaskGraph;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.extension.GnnSettings;
+import io.gnn4j.memory.MemorySize;
 import io.gnn4j.recommend.Parallel;
 import io.gnn4j.registry.ModelUsers;
 import io.gnn4j.registry.Models;
@@ -15,9 +17,7 @@ import io.gnn4j.registry.Propagator;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
 import io.gnn4j.writeback.OwnTransactions;
-import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -63,14 +63,8 @@ public class EmbedPropagateProcedure {
         var config = PropagateConfig.parse(configuration);
         new ModelUsers(gnn.services().config().get(GnnSettings.MODEL_LOAD_USERS)).require(gnn.security(), "gnn.embed.propagate");
         OwnTransactions.requireNoWrites(tx, "gnn.embed.propagate");
-        var stopped = new AtomicBoolean();
-        try {
-            var own = new OwnTransactions(gnn.database(), gnn.security(), () -> {
-                if (stopped.get()) {
-                    throw new IllegalStateException("gnn.embed.propagate was ended.");
-                }
-                guard.check(); // from any thread: it reads one volatile field
-            });
+        try (var guarded = new CallGuard("gnn.embed.propagate", guard)) {
+            var own = new OwnTransactions(gnn.database(), gnn.security(), guarded);
             var threads = new Parallel(gnn.services().helpers(), config.concurrency(), guard::check);
             var status = ((InternalTransaction) tx).kernelTransaction();
             Consumer<String> progress = text -> {
@@ -93,8 +87,6 @@ public class EmbedPropagateProcedure {
             var estimate = Propagator.estimate(model, graph, guard::check);
             return Stream.of(new PropagateRow(
                 reserved(model, estimate, () -> propagator.run(model, projection, graph, task, config))));
-        } finally {
-            stopped.set(true);
         }
     }
 
@@ -199,12 +191,8 @@ public class EmbedPropagateProcedure {
         @Description("bytesMin as a part of the heap, in [0, 1] where it fits.") double heapPercentageMin,
         @Description("bytesMax as a part of the heap, in [0, 1] where it fits.") double heapPercentageMax) {
         EstimateRow(Propagator.Estimate estimate) {
-            this(String.format(Locale.ROOT, "%.1f MiB", estimate.bytes() / 1048576.0), estimate.parts(), estimate.bytes(), estimate.bytes(),
-                estimate.nodes(), estimate.relationships(), share(estimate), share(estimate));
-        }
-
-        private static double share(Propagator.Estimate estimate) {
-            return (double) estimate.bytes() / Runtime.getRuntime().maxMemory();
+            this(MemorySize.words(estimate.bytes()), estimate.parts(), estimate.bytes(), estimate.bytes(),
+                estimate.nodes(), estimate.relationships(), MemorySize.ofHeap(estimate.bytes()), MemorySize.ofHeap(estimate.bytes()));
         }
     }
 }

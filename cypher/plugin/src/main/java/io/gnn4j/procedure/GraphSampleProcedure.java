@@ -4,12 +4,12 @@ package io.gnn4j.procedure;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.graph.StoreNeighbours;
+import io.gnn4j.memory.MemorySize;
 import io.gnn4j.sample.GraphSample;
 import io.gnn4j.sample.ProjectedNeighbours.Access;
 import io.gnn4j.sample.SampleConfig;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.neo4j.graphdb.Node;
@@ -106,12 +106,9 @@ public class GraphSampleProcedure {
         @Description("bytesMin as a part of the heap, in [0, 1] where it fits.") double heapPercentageMin,
         @Description("bytesMax as a part of the heap, in [0, 1] where it fits.") double heapPercentageMax) {
         EstimateRow(GraphSample.Estimate estimate) {
-            this(String.format(Locale.ROOT, "%.1f MiB", estimate.bytes() / 1048576.0), estimate.parts(), estimate.bytes(),
-                2 * estimate.bytes(), estimate.nodes(), estimate.relationships(), share(estimate.bytes()), share(2 * estimate.bytes()));
-        }
-
-        private static double share(long bytes) {
-            return (double) bytes / Runtime.getRuntime().maxMemory();
+            this(MemorySize.words(estimate.bytes()), estimate.parts(), estimate.bytes(),
+                2 * estimate.bytes(), estimate.nodes(), estimate.relationships(), MemorySize.ofHeap(estimate.bytes()),
+                MemorySize.ofHeap(2 * estimate.bytes()));
         }
     }
 }

@@ -3,6 +3,7 @@ package io.gnn4j.procedure;
 
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.graph.LiveGraph;
+import io.gnn4j.memory.MemorySize;
 import io.gnn4j.neighbour.NodeRowsFile;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.RecommendWriteConfig;
@@ -16,7 +17,6 @@ import io.gnn4j.writeback.OwnTransactions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -146,7 +146,7 @@ public class RecommendWriteProcedure {
         @Description("The least it takes, in bytes: all vectors are in memory.") long bytesMin,
         @Description("The most it takes, in bytes.") long bytesMax) {
         EstimateRow(long users, long relationships, long bytesMin, long bytesMax) {
-            this(users, relationships, String.format(Locale.ROOT, "%.1f MiB", bytesMax / 1048576.0), bytesMin, bytesMax);
+            this(users, relationships, MemorySize.words(bytesMax), bytesMin, bytesMax);
         }
     }
 }

@@ -6,7 +6,7 @@ import org.eclipse.collections.impl.map.mutable.primitive.LongDoubleHashMap;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 
 /** Nodes with a score each, given best first, equal ones by smaller id; few are put into order before they are asked for. */
-final class ScoredNodes implements RankedSource, Candidates {
+class ScoredNodes implements RankedSource, Candidates {
     private static final int FIRST = 64;
 
     private final LongDoubleHashMap scores;
@@ -46,7 +46,12 @@ final class ScoredNodes implements RankedSource, Candidates {
             }
         }
         var i = at++;
-        return new Candidate(hits.ids()[i], hits.scores()[i], Map.of(name, hits.scores()[i]), origin);
+        return new Candidate(hits.ids()[i], hits.scores()[i], partial(hits.ids()[i], hits.scores()[i]), origin);
+    }
+
+    /** What the row shows beside its score. */
+    Map<String, Object> partial(long id, double score) {
+        return Map.of(name, score);
     }
 
     @Override

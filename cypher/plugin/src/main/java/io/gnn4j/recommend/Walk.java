@@ -106,7 +106,7 @@ public final class Walk {
                 scores.put(ids[j], scores.get(ids[j]) * Math.pow(Math.max(1, degree), -settings.beta()));
             }
         }
-        return new Reached(scores, LongHashSet.newSet(excluded), together, item);
+        return new Reached(scores, excluded, together, item);
     }
 
     /** The users that the second step comes to, likeliest first. */
@@ -116,7 +116,7 @@ public final class Walk {
         for (int i = 0; i < users.size(); i++) {
             scores.put(users.ids()[i], users.scores()[i]);
         }
-        return new Reached(scores, LongHashSet.newSet(excluded), null, null);
+        return new Reached(scores, excluded, null, null);
     }
 
     /** The users of the source's items, by the probability of coming to them. */
@@ -169,61 +169,20 @@ public final class Walk {
     }
 
     /** Reached nodes, best first. */
-    final class Reached implements Candidates, RankedSource {
-        private final LongDoubleHashMap scores;
-        private final LongHashSet excluded;
+    final class Reached extends ScoredNodes {
         private final Together together;
         private final Long source;
-        private TopK.Hits hits = new TopK.Hits(new double[0], new long[0], new int[0]);
-        private int asked = 16;
-        private int at;
 
         Reached(LongDoubleHashMap scores, LongHashSet excluded, Together together, Long source) {
-            this.scores = scores;
-            this.excluded = excluded;
+            super(scores, excluded, "walk", "walk");
             this.together = together;
             this.source = source;
         }
 
         @Override
-        public Candidate next() {
-            if (at == hits.size()) {
-                excluded.addAll(hits.ids());
-                asked = (int) Math.min(scores.size() + 1L, asked * 8L);
-                var best = new TopK(asked);
-                scores.forEachKeyValue((id, score) -> {
-                    if (best.accepts(score, id) && !excluded.contains(id)) {
-                        best.offer(score, id, 0);
-                    }
-                });
-                hits = best.drain();
-                at = 0;
-                if (hits.size() == 0) {
-                    return null;
-                }
-            }
-            var i = at++;
-            return new Candidate(hits.ids()[i], hits.scores()[i], partial(hits.ids()[i], hits.scores()[i]), "walk");
-        }
-
-        @Override
-        public Candidates list() {
-            return this;
-        }
-
-        @Override
-        public double score(long id) {
-            return scores.getIfAbsent(id, Double.NaN);
-        }
-
-        @Override
-        public double best() {
-            return scores.isEmpty() ? 0 : scores.max();
-        }
-
-        private Map<String, Object> partial(long id, double score) {
+        Map<String, Object> partial(long id, double score) {
             if (together == null) {
-                return Map.of("walk", score);
+                return super.partial(id, score);
             }
             var count = together.counts.get(id);
             var partial = new HashMap<String, Object>();

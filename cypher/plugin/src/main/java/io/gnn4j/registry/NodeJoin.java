@@ -4,6 +4,7 @@ package io.gnn4j.registry;
 import io.gnn4j.artefact.Manifest;
 import io.gnn4j.artefact.ModelRefused;
 import io.gnn4j.embed.KeyIndex;
+import io.gnn4j.embed.LapClock;
 import io.gnn4j.embed.VectorJoin;
 import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.neighbour.NodeRows;
@@ -96,7 +97,7 @@ public final class NodeJoin {
     }
 
     private Outcome rows(ServedModel model, PropagateConfig config) {
-        var clock = new Propagator.Clock();
+        var clock = new LapClock();
         progress.accept("reading " + NodeRowsFile.fileOf(model.manifest()));
         var rows = NodeRowsFile.read(model.manifest(), part(model, NodeRowsFile.fileOf(model.manifest())), guard);
         var keys = NodeRowsFile.keyProperties(model.manifest());
@@ -191,7 +192,7 @@ public final class NodeJoin {
     private record Change(Nodes nodes, int at, Object key, float[] vector, float[] context) {}
 
     private Outcome vectors(ServedModel model, PropagateConfig config) {
-        var clock = new Propagator.Clock();
+        var clock = new LapClock();
         progress.accept("reading the keys of the nodes");
         var sides = new LinkedHashMap<String, Nodes>();
         labels(model).forEach(label -> sides.put(label, nodes(model, label)));

@@ -4,6 +4,7 @@ package io.gnn4j.registry;
 import io.gnn4j.artefact.Manifest;
 import io.gnn4j.embed.ItemPropagation;
 import io.gnn4j.embed.KeyIndex;
+import io.gnn4j.embed.LapClock;
 import io.gnn4j.embed.TaskGraph;
 import io.gnn4j.embed.VectorJoin;
 import io.gnn4j.graph.LiveGraph;
@@ -135,7 +136,7 @@ public final class Propagator {
 
     private Outcome write(ServedModel model, Embedding embedding, PropagateConfig config) {
         embedding.projection().requireCurrent();
-        var clock = new Clock();
+        var clock = new LapClock();
         var written = new Written(0, 0, 0, 0);
         var writer = new VectorWriter(own, threads, progress);
         for (var one : embedding.labels()) {
@@ -158,7 +159,7 @@ public final class Propagator {
 
     private Outcome write(ModelLease lease, ProjectedGraph projection, TaskGraph graph, Task task, PropagateConfig config) {
         var model = lease.model();
-        var clock = new Clock();
+        var clock = new LapClock();
         var items = graph.items();
         progress.accept("joining " + items + " nodes with their vectors by key");
         var keys = keys(graph, task, model);
@@ -191,17 +192,6 @@ public final class Propagator {
         finish(models, own, model);
         return new Outcome(model, items, graph.users(), join.unmatched(), items - join.matched(), written, preProcessing, compute, write,
             clock.lap(), config.toMap(model));
-    }
-
-    static final class Clock {
-        private long last = System.nanoTime();
-
-        long lap() {
-            var now = System.nanoTime();
-            var millis = (now - last) / 1_000_000;
-            last = now;
-            return millis;
-        }
     }
 
     /** The key of each item by index, null where it has none. */

@@ -4,8 +4,6 @@ package io.gnn4j.sample;
 import io.gnn4j.config.ConfigMap;
 import io.gnn4j.config.InvalidConfiguration;
 import io.gnn4j.task.Task;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -64,7 +62,7 @@ public record SampleConfig(
         var fanOut = fanOut(map);
         var relations = map.parse("relations", value -> relations(value, fanOut)).orElse(null);
         var time = map.getString("timeProperty", null);
-        var before = map.parse("before", value -> value instanceof Long one ? new long[] {one} : numbers(value)).orElse(null);
+        var before = map.parse("before", value -> value instanceof Long one ? new long[] {one} : ConfigMap.numbers(value)).orElse(null);
         int last = map.getInt("last", 0, 0, Integer.MAX_VALUE);
         if (time == null && (before != null || last > 0)) {
             map.fault("`" + (before != null ? "before" : "last") + "` needs `timeProperty`: the property that tells when.");
@@ -74,7 +72,7 @@ public record SampleConfig(
         if (disjoint && !coo) {
             map.fault("`disjoint` needs `format` 'coo': blocks never mix what seeds draw.");
         }
-        var seeds = map.parse("seeds", SampleConfig::numbers).orElse(null);
+        var seeds = map.parse("seeds", ConfigMap::numbers).orElse(null);
         if (seeds != null && before != null && before.length > 1 && before.length != seeds.length) {
             map.fault("`before` has " + before.length + " times for " + seeds.length + " seeds. Give one for all, or one for each.");
         }
@@ -176,20 +174,6 @@ public record SampleConfig(
         }
         map.check();
         return new SampledRelation(ends.get(0), ends.get(1), ends.get(2), incoming, own);
-    }
-
-    /** Little-endian bytes or a list of INTEGER. */
-    private static long[] numbers(Object value) {
-        if (value instanceof byte[] bytes && bytes.length % Long.BYTES == 0) {
-            var numbers = new long[bytes.length / Long.BYTES];
-            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().get(numbers);
-            return numbers;
-        }
-        if (value instanceof List<?> list && list.stream().allMatch(Long.class::isInstance)) {
-            return list.stream().mapToLong(number -> (Long) number).toArray();
-        }
-        throw new IllegalArgumentException("must be BYTES (little-endian int64) or a LIST<INTEGER>, but is "
-            + (value instanceof byte[] bytes ? bytes.length + " bytes, no multiple of 8" : ConfigMap.describe(value)) + ".");
     }
 
     /** Half the cores, at least 1 and at most 4. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-package io.gnn4j.procedure;
+package io.gnn4j.embed;
 
 /** Milliseconds of one step after another. */
-final class LapClock {
+public final class LapClock {
     private long last = System.nanoTime();
 
     /** Since the clock was made, or since the last call. */
-    long lap() {
+    public long lap() {
         var now = System.nanoTime();
         var millis = (now - last) / 1_000_000;
         last = now;
