@@ -1,39 +1,36 @@
 """How long a list of ten takes, by clients at once, catalogue and width: ours, vector indexes, Cypher, numpy.
 
-.venv/bin/python -m benchmarks.serving.lists --items 10000 100000 --dimensions 64 256
+    .venv/bin/python -m benchmarks.serving.lists --items 100000 --dimensions 128
+
+Each figure is written as soon as it is measured, and one that stands in the file is not measured again
+(unless ``--again``): a run that was cut goes on. One world (items x dimensions) takes some five minutes. For
+a million items give the server memory: ``--heap 8192``.
 """
 
 import argparse
-import multiprocessing
+import itertools
+import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import neo4j
 import numpy as np
 
 from benchmarks import result_file
+from benchmarks.serving.client import ask
+from benchmarks.serving.latency import of_clients, summary
+from benchmarks.serving.world import HISTORY, K, World, fill, index
 from benchmarks.transfer.bench_server import BenchServer, bench_server, busy, rounded
-from gds_pipelines.connection import Connection, Target
 from gds_pipelines.queries import query
-from gds_pipelines.registry import Registry
-from gds_pipelines.write_back import write_node_properties
-from model_export.item_propagation import build
 
 COMMAND = ".venv/bin/python -m benchmarks.serving.lists"
-K = 10
-HISTORY = 40
-EXPONENT = 0.5
-TASK = {"recommend": "Item", "to": "User", "key": {"User": "id", "Item": "id"}, "via": {"BUY": 1.0}}
-SCHEMA = {
-    "nodes": {label: {"key": "id", "properties": []} for label in ("Item", "User")},
-    "relations": [{"source": "User", "type": "BUY", "target": "Item", "direction": "out"}],
-}
+RESULTS = Path(__file__).parent / "results"
+MANY = 1024
 RECOMMEND = (
-    "MATCH (u:User {id: $user}) CALL gnn.recommend.stream(u, {topK: 10}) YIELD node, rank "
+    "MATCH (u:User {id: $user}) CALL gnn.recommend.stream(u, {topK: 10, concurrency: 2}) YIELD node, rank "
     "RETURN node.id AS item ORDER BY rank"
 )
 # As Neo4j's guides write it: who bought what you bought, and what else did they buy?
@@ -52,216 +49,209 @@ KNN = (
 
 
 @dataclass(frozen=True)
-class World:
-    """Items with vectors, and users with what they bought.
+class Way:
+    """One way to a list.
 
     Args:
-        items: [N, D] float32, e of item-propagation/1; c is the same.
-        bought: [U, HISTORY] item indices, distinct in a row.
+        statement: with ``$user`` (or ``$key``), a row an item; None where ``lists`` are made another way.
+        clients: as many at once as are measured.
+        around: what must stand in the database meanwhile.
+        exact: it must find what numpy finds.
+        comparable: it answers the same question as numpy, so that recall means something.
     """
 
-    items: np.ndarray
-    bought: np.ndarray
-
-    @classmethod
-    def make(cls, n_items: int, dimension: int, n_users: int, seed: int = 0) -> "World":
-        """Vectors around 200 centres, as trained ones lie; items bought by a power law."""
-        rng = np.random.default_rng(seed)
-        centres = rng.normal(size=(200, dimension))
-        of = rng.integers(200, size=n_items)
-        items = (centres[of] + 0.5 * rng.normal(size=(n_items, dimension))).astype(np.float32)
-        liked = np.minimum((n_items ** rng.random((n_users, HISTORY * 3))).astype(np.int64), n_items - 1)
-        rows = [np.unique(row) for row in liked]
-        bought = np.stack([rng.permutation(row)[:HISTORY] for row in rows if len(row) >= HISTORY])
-        return cls(items, bought)
-
-    def queries(self) -> np.ndarray:
-        """[U, D] – the users' vectors by the rule of item-propagation/1."""
-        return (self.items[self.bought].sum(axis=1) * HISTORY**-EXPONENT).astype(np.float32)
-
-    def best(self, user: int, vector: np.ndarray) -> np.ndarray:
-        """[K] – exact, bought ones out: what numpy takes, and what recall is measured against."""
-        scores = self.items @ vector
-        scores[self.bought[user]] = -np.inf
-        top = np.argpartition(-scores, K)[:K]
-        return top[np.argsort(-scores[top])]
+    title: str
+    statement: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    clients: tuple[int, ...] = (1,)
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
+    exact: bool = False
+    comparable: bool = True
 
 
-def in_batches(server: BenchServer, statement: str, **parameters: object) -> None:
-    """A statement that commits by itself, which no transaction of the driver's may be around."""
-    with server.driver.session() as session:
-        session.run(statement, parameters).consume()
-
-
-def fill(server: BenchServer, world: World) -> str:
-    """Nodes, purchases, model and vector properties; returns the property that holds the vectors."""
-    in_batches(server, "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 20000 ROWS")
-    for label in ("Item", "User"):
-        server.execute(f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE")
-    for label, count in (("Item", len(world.items)), ("User", len(world.bought))):
-        in_batches(
-            server,
-            f"UNWIND range(0, $last) AS n CALL (n) {{ CREATE (:{label} {{id: n}}) }} "
-            "IN TRANSACTIONS OF 20000 ROWS",
-            last=count - 1,
-        )
-    rows = world.bought.tolist()
-    for start in range(0, len(rows), 500):
-        server.execute(
-            "UNWIND $rows AS row MATCH (u:User {id: row[0]}) UNWIND row[1] AS bought "
-            "MATCH (i:Item {id: bought}) CREATE (u)-[:BUY]->(i)",
-            rows=[[start + at, row] for at, row in enumerate(rows[start : start + 500])],
-        )
-    one = world.items[:1]  # the vectors themselves are written below, faster than a deployment
-    artefact = build(
-        model="served", task=TASK, schema=SCHEMA, item_label="Item", keys=np.array([0]), layers=1,
-        exponent=EXPONENT, e=one, c=one, gnn4j_version="0",
-    )  # fmt: skip
-    connection = Connection(server.driver, Target(server.uri, *server.auth, None, "benchmark"))
-    registry = Registry(connection)
-    version = registry.load("served", artefact.core_zip()).version
-    for file, place, piece in artefact.pieces():
-        registry.add_part("served", version, file, place, bytes(piece))
-    name = f"gnn_served_v{version}"
-    for label, table, suffix in (
-        ("Item", world.items, ""),
-        ("Item", world.items, "_c"),
-        ("User", world.queries(), ""),
-    ):
-        ids = server.execute(f"CYPHER 5 MATCH (n:{label}) RETURN id(n) AS id ORDER BY n.id")
-        write_node_properties(
-            server.driver, label, np.array([row["id"] for row in ids]), {f"{name}{suffix}": table}
-        )
-    server.execute("MATCH (m:GnnModel {name: 'served', version: $v}) SET m.state = 'ready'", v=version)
-    server.execute("CALL gnn.model.alias('served', 'served') YIELD version FINISH")
-    return name
-
-
-@contextmanager
-def index(server: BenchServer, name: str, dimension: int, quantization: str | None) -> Iterator[None]:
-    """A vector index on the items while it is measured; ``quantization`` None leaves Neo4j's default."""
-    server.execute(f"DROP INDEX `{name}` IF EXISTS")
-    options = f"`vector.dimensions`: {dimension}, `vector.similarity_function`: 'COSINE'"
-    if quantization:
-        options += f", `vector.quantization.type`: '{quantization}'"
-    server.execute(
-        f"CREATE VECTOR INDEX `{name}` FOR (i:Item) ON i.`{name}` OPTIONS {{indexConfig: {{{options}}}}}"
-    )
-    server.execute("CALL db.awaitIndexes(7200)")
-    try:
-        yield
-    finally:
-        server.execute(f"DROP INDEX `{name}` IF EXISTS")
-
-
-def ask(uri: str, auth: tuple[str, str], statement: str, parameters: dict, users: list[int], seconds: float,
-        start: Any, answers: Any) -> None:  # fmt: skip
-    """One client: asks for one user after the other, and sends its latencies in seconds."""
-    with neo4j.GraphDatabase.driver(uri, auth=auth, notifications_min_severity="OFF") as driver:
-        for user in users[:3]:
-            driver.execute_query(statement, user=user, key=user, **parameters)
-        start.wait()
-        taken, begun = [], time.perf_counter()
-        while time.perf_counter() - begun < seconds:
-            before = time.perf_counter()
-            user = users[len(taken) % len(users)]
-            driver.execute_query(statement, user=user, key=user, **parameters)
-            taken.append(time.perf_counter() - before)
-        answers.put(taken)
-
-
-def clients(server: BenchServer, count: int, statement: str, parameters: dict, n_users: int, seconds: float
-            ) -> dict[str, float]:  # fmt: skip
-    """Latencies of ``count`` clients, each a process with a connection of its own."""
-    context = multiprocessing.get_context("spawn")
-    start, answers = context.Barrier(count), context.Queue()
-    users = np.random.default_rng(1).permutation(n_users).tolist()
-    workers = [
-        context.Process(
-            target=ask,
-            args=(server.uri, server.auth, statement, parameters, users[at::count], seconds, start, answers),
-        )
-        for at in range(count)
-    ]
-    for worker in workers:
-        worker.start()
-    taken = [one for _ in workers for one in answers.get(timeout=seconds * 20 + 300)]
-    for worker in workers:
-        worker.join()
-    return summary(np.array(taken), count)
-
-
-def summary(taken: np.ndarray, count: int) -> dict[str, float]:
-    """Milliseconds by rank, and lists a second."""
-    low, high, highest = np.percentile(taken, [50, 95, 99]) * 1e3
-    return {
-        "clients": count, "p50 ms": float(low), "p95 ms": float(high), "p99 ms": float(highest),
-        "lists/s": float(count / taken.mean()), "lists": len(taken),
+def ways(server: BenchServer, name: str, n_items: int, dimension: int, given: argparse.Namespace
+         ) -> dict[str, Way]:  # fmt: skip
+    """By the name that ``--ways`` takes; those that such a catalogue is too large for are left out."""
+    every = tuple(given.clients)
+    search = query("search_vector_index", source="User", key="id", item="Item", index=name)
+    from_index = {
+        "statement": search,
+        "parameters": {"seen": ["BUY"], "k": K, "candidates": 100},
+        "clients": every,
+    }
+    found = {
+        "ours": Way("gnn.recommend.stream, exact", RECOMMEND, clients=every, exact=True),
+        "many": Way(f"gnn.recommend.stream, exact, {MANY:,} users a call"),
+        "default-index": Way(
+            "vector index, default, 100 asked for", **from_index,
+            around=lambda: index(server, name, dimension, None),
+        ),
+        "exact-index": Way(
+            "vector index, not quantized, 100 asked for", **from_index,
+            around=lambda: index(server, name, dimension, "NONE"),
+        ),
+        "cypher": Way("collaborative filtering in Cypher", COLLABORATIVE, clients=every, comparable=False),
+        "knn": Way("GDS filtered kNN", KNN, around=lambda: Projected(server, name)),
+        "numpy": Way("numpy, one thread, no database"),
     }  # fmt: skip
+    if n_items > given.index_items:
+        found = {key: way for key, way in found.items() if not key.endswith("index")}
+    if n_items > given.knn_items:
+        found.pop("knn")
+    return {key: way for key, way in found.items() if not given.ways or key in given.ways}
 
 
-def recall(server: BenchServer, world: World, statement: str, parameters: dict, exact: bool) -> float:
+class Projected(AbstractContextManager["Projected"]):
+    """The vectors in a projection of GDS's."""
+
+    def __init__(self, server: BenchServer, name: str) -> None:
+        self.server, self.name = server, name
+
+    def __enter__(self) -> "Projected":
+        vector = f"{{properties: {{vector: {{property: '{self.name}'}}}}}}"
+        self.server.execute(
+            f"CALL gds.graph.project('served', {{Item: {vector}, User: {vector}}}, '*') "
+            "YIELD nodeCount FINISH"
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.execute("CALL gds.graph.drop('served') YIELD graphName FINISH")
+
+
+def recall(server: BenchServer, world: World, way: Way) -> float:
     """Share of numpy's exact ten that come back, over 50 users."""
     vectors, hits = world.queries(), []
     for user in range(min(50, len(world.bought))):
-        rows = server.execute(statement, user=user, key=user, **parameters)
+        rows = server.execute(str(way.statement), user=user, key=user, **way.parameters)
         found = {row["item"] if isinstance(row["item"], int) else row["item"]["id"] for row in rows}
         hits.append(len(found & set(world.best(user, vectors[user]).tolist())) / K)
-    if exact and np.mean(hits) < 0.99:
+    if way.exact and np.mean(hits) < 0.99:
         raise RuntimeError(
             f"The exact way found {np.mean(hits):.3f} of what numpy finds: not the same question"
         )
     return float(np.mean(hits))
 
 
-def measure(server: BenchServer, n_items: int, dimension: int, given: argparse.Namespace) -> list[dict]:
-    """All ways on one catalogue."""
-    world = World.make(n_items, dimension, given.users)
-    name = fill(server, world)
-    rows: list[dict[str, Any]] = []
+def many_at_once(server: BenchServer, n_users: int, seconds: float) -> dict[str, Any]:
+    """Lists of ten for 1,024 users in one call, as an e-mail batch asks."""
+    statement = query("recommend_email_batch", source="User", key="id", item_key="id")
+    shuffled = np.random.default_rng(1).permutation(n_users)[: n_users // MANY * MANY]
+    users = itertools.cycle(shuffled.reshape(-1, MANY).tolist())
 
-    def take(way: str, statement: str, parameters: dict, counts: list[int], exact: bool = False,
-             comparable: bool = True) -> None:  # fmt: skip
-        found = recall(server, world, statement, parameters, exact) if comparable else None
-        for count in counts:
-            figures = clients(server, count, statement, parameters, len(world.bought), given.seconds)
-            rows.append({"items": n_items, "D": dimension, "way": way, **figures, "recall@10": found})
-            print(rounded(rows[-1]), flush=True)
+    def one(batch: list[int]) -> None:
+        rows = server.execute(statement, users=batch, configuration={"topK": K, "concurrency": 2})
+        if len(rows) != MANY or len(rows[0]["items"]) != K:
+            raise RuntimeError(f"{len(rows)} lists came back, expected {MANY} of {K}.")
 
-    take("gnn.recommend.stream, exact", RECOMMEND, {}, given.clients, exact=True)
-    search = query("search_vector_index", source="User", key="id", item="Item", index=name)
-    parameters = {"seen": ["BUY"], "k": K, "candidates": 100}
-    for way, quantization in (
-        ("vector index, default, 100 asked for", None),
-        ("vector index, not quantized, 100 asked for", "NONE"),
-    ):  # fmt: skip
-        with index(server, name, dimension, quantization):
-            take(way, search, parameters, given.clients)
-    take("collaborative filtering in Cypher", COLLABORATIVE, {}, given.clients, comparable=False)
-    if n_items <= given.knn_items:
-        server.execute(
-            f"CALL gds.graph.project('served', {{Item: {{properties: {{vector: {{property: '{name}'}}}}}}, "
-            f"User: {{properties: {{vector: {{property: '{name}'}}}}}}}}, '*') YIELD nodeCount FINISH"
-        )
-        take("GDS filtered kNN", KNN, {}, [1])
-        server.execute("CALL gds.graph.drop('served') YIELD graphName FINISH")
-    rows.append(
-        {"items": n_items, "D": dimension, "way": "numpy, one thread, no database", **brute(world, given)}
-    )
-    return rows
+    ask(one, users, seconds / 2, 2)
+    return summary(ask(one, users, seconds, 5), 1, MANY)
 
 
-def brute(world: World, given: argparse.Namespace) -> dict[str, Any]:
+def brute(world: World, seconds: float) -> dict[str, Any]:
     """numpy in this process."""
     vectors = world.queries()
-    taken, begun = [], time.perf_counter()
-    best: Callable[[int, np.ndarray], np.ndarray] = world.best
-    while time.perf_counter() - begun < given.seconds:
-        user = len(taken) % len(vectors)
-        before = time.perf_counter()
-        best(user, vectors[user])
-        taken.append(time.perf_counter() - before)
-    return {**summary(np.array(taken), 1), "recall@10": 1.0}
+    users = itertools.cycle(range(len(vectors)))
+    return {
+        **summary(ask(lambda user: world.best(user, vectors[user]), users, seconds, 5), 1),
+        "recall@10": 1.0,
+    }
+
+
+def measure(server: BenchServer, n_items: int, dimension: int, given: argparse.Namespace, done: set[tuple]
+            ) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """All ways on one catalogue, one row after the other."""
+    chosen = {
+        key: [count for count in way.clients if (n_items, dimension, way.title, count) not in done]
+        for key, way in ways(server, "any", n_items, dimension, given).items()
+    }
+    if not any(chosen.values()):
+        return
+    begun = time.perf_counter()
+    world = World.make(n_items, dimension, given.users)
+    if len(world.bought) < MANY:
+        raise SystemExit(
+            f"Only {len(world.bought)} users with {HISTORY} items; give more `--users` than {MANY}."
+        )
+    name = fill(server, world)
+    print(f"{n_items:,} x {dimension}: filled in {time.perf_counter() - begun:.0f} s", flush=True)
+    shuffled = np.random.default_rng(1).permutation(len(world.bought)).tolist()
+    for key, way in ways(server, name, n_items, dimension, given).items():
+        if not chosen[key]:
+            continue
+        row = {"items": n_items, "D": dimension, "way": way.title}
+        if key == "numpy":
+            yield row | brute(world, given.seconds)
+        elif key == "many":
+            yield row | many_at_once(server, len(world.bought), given.seconds)
+        else:
+            with way.around():
+                found = recall(server, world, way) if way.comparable else None
+                for count in chosen[key]:
+                    taken = of_clients(
+                        server, count, str(way.statement), way.parameters, shuffled, given.seconds
+                    )
+                    yield row | summary(taken, count) | {"recall@10": found}
+    print(f"{n_items:,} x {dimension}: {time.perf_counter() - begun:.0f} s in all", flush=True)
+
+
+def keep(path: Path, row: dict[str, Any], note: str) -> None:
+    """Put a row into the file, in place of an older one."""
+    rows = [old for old in rows_of(path) if place(old) != place(row)] + [row]
+    order = {way: at for at, way in enumerate(dict.fromkeys(one["way"] for one in rows))}
+    rows.sort(key=lambda one: (one["items"], one["D"], order[one["way"]], one["clients"]))
+    columns = ("items", "D", "way", "clients", "p50 ms", "p95 ms", "p99 ms", "lists/s", "calls", "recall@10")
+    result_file.write(
+        path, "A list of ten through Bolt", COMMAND,
+        [{column: one.get(column) for column in columns} for one in rows], note,
+    )  # fmt: skip
+    plot(rows, path.with_suffix(".svg"))
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+
+
+def place(row: dict[str, Any]) -> tuple:
+    return row["items"], row["D"], row["way"], row["clients"]
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """p50 to p99 of each way by clients, a panel a catalogue."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams |= {"svg.hashsalt": "gnn4j", "svg.fonttype": "none"}
+    import matplotlib.pyplot as plt
+
+    rows = [row for row in rows if not row["way"].endswith("a call")]
+    worlds = list(dict.fromkeys((row["items"], row["D"]) for row in rows))
+    names = list(dict.fromkeys(row["way"] for row in rows))
+    if not worlds:
+        return
+    figure, axes = plt.subplots(
+        len(worlds), 1, figsize=(9, 0.9 + 2.1 * len(worlds)), sharex=True, layout="constrained", squeeze=False
+    )
+    for axis, (items, dimension) in zip(axes[:, 0], worlds, strict=True):
+        own = [row for row in rows if (row["items"], row["D"]) == (items, dimension)]
+        labels = []
+        for at, row in enumerate(own):
+            axis.plot(
+                [row["p50 ms"], row["p99 ms"]],
+                [at, at],
+                "o-",
+                markersize=4,
+                color=f"C{names.index(row['way'])}",
+            )
+            labels.append(f"{row['way']}, {row['clients']} client{'s' if row['clients'] > 1 else ''}")
+        axis.set_yticks(range(len(own)), labels, fontsize=6)
+        axis.invert_yaxis()
+        axis.set_xscale("log")
+        axis.grid(axis="x", alpha=0.3)
+        axis.set_title(f"{items:,} items x {dimension} dimensions", fontsize=9, loc="left")
+    axes[-1, 0].set_xlabel("milliseconds, p50 to p99 (logarithmic)")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
 
 
 def main() -> None:
@@ -269,31 +259,35 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    arguments.add_argument("--dimensions", type=int, nargs="+", default=[64, 256])
+    arguments.add_argument("--dimensions", type=int, nargs="+", default=[64, 128, 256])
     arguments.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
-    arguments.add_argument("--users", type=int, default=2_000)
-    arguments.add_argument("--seconds", type=float, default=20.0, help="for each measurement")
+    names = ["ours", "many", "default-index", "exact-index", "cypher", "knn", "numpy"]
+    arguments.add_argument("--ways", nargs="+", choices=names, help="these alone")
+    arguments.add_argument("--users", type=int, default=2_100)
+    arguments.add_argument("--seconds", type=float, default=8.0, help="for each measurement")
     arguments.add_argument("--knn-items", type=int, default=10_000, help="GDS kNN up to so many items")
+    arguments.add_argument(
+        "--index-items", type=int, default=100_000, help="vector indexes up to so many items"
+    )
     arguments.add_argument("--heap", type=int, default=4096, help="heap of the server, MB")
     arguments.add_argument(
         "--software", type=Path, help="a server home with the jars; the embedded one by default"
     )
-    arguments.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    arguments.add_argument("--again", action="store_true", help="measure what stands in the file, too")
+    arguments.add_argument("--out", type=Path, default=RESULTS)
     given = arguments.parse_args()
-    note, rows = busy(), []
-    with bench_server(given.heap, given.software) as server:
+    path = given.out / "lists.json"
+    done = set() if given.again else {place(row) for row in rows_of(path)}
+    note = (
+        f"{busy()} Server and clients on one machine; server heap {given.heap} MB; users bought {HISTORY} "
+        "items each; what an index answers is scored again in Cypher; ours by `concurrency: 2`."
+    )
+    with bench_server(given.heap, given.software, {"server.gnn.memory.max": f"{given.heap // 2}m"}) as server:
         for n_items in given.items:
             for dimension in given.dimensions:
-                rows += measure(server, n_items, dimension, given)
-    sizes = " ".join(map(str, given.items))
-    result_file.write(
-        given.out / "lists.json",
-        "One list of ten through Bolt",
-        f"{COMMAND} --items {sizes} --dimensions {' '.join(map(str, given.dimensions))}",
-        [rounded(row) for row in rows],
-        f"{note} Server heap {given.heap} MB; users bought {HISTORY} items each; what an index answers is "
-        "scored again in Cypher.",
-    )
+                for row in measure(server, n_items, dimension, given, done):
+                    print(rounded(row), flush=True)
+                    keep(path, rounded(row), note)
 
 
 if __name__ == "__main__":

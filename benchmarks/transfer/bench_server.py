@@ -43,11 +43,14 @@ class BenchServer:
 
 
 @contextmanager
-def bench_server(heap_mb: int, software: Path | None = None) -> Iterator[BenchServer]:
+def bench_server(
+    heap_mb: int, software: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[BenchServer]:
     """Starts a server with empty data, and ends it with them.
 
     Args:
         software: the home whose jars are used; the embedded server's own by default.
+        settings: further ones, by the names of ``neo4j.conf``.
     """
     own = Home(software.resolve()) if software else Home.default()
     with own.locked("server"):
@@ -56,7 +59,7 @@ def bench_server(heap_mb: int, software: Path | None = None) -> Iterator[BenchSe
         exports = Path(directory) / "exports"
         exports.mkdir()
         home = Home(Path(directory) / "home", software=own.root)
-        extra = {"gds.export.location": str(exports), "db.tx_log.preallocate": "false"}
+        extra = {"gds.export.location": str(exports), "db.tx_log.preallocate": "false", **(settings or {})}
         status = process.start(home, Silent(), memory=Memory(heap=heap_mb, page_cache=512), extra=extra)
         auth = (status.user, process.read_password(home))
         try:
