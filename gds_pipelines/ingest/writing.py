@@ -20,7 +20,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from gds_pipelines.connection import Connection
 from gds_pipelines.errors import InvalidInput, PipelineError
-from gds_pipelines.ingest.plan import NodeSet, Plan, RelationshipSet
+from gds_pipelines.ingest.gathered import NodeSet, RelationshipSet
+from gds_pipelines.ingest.plan import Plan
 from gds_pipelines.queries import query
 
 BATCH = 10_000

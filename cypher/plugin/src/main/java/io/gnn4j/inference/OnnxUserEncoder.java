@@ -1,31 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.inference;
 
-import io.gnn4j.artefact.TensorData;
 import java.util.Arrays;
 import java.util.Map;
 
 /** {@link UserEncoder} by an ONNX model; the model is closed by whoever opened it. */
-public final class OnnxUserEncoder implements UserEncoder {
-    /** Floats in one context tensor: 64 MiB. */
-    private static final int MAX_CONTEXT = 16 << 20;
-
-    private final OnnxModel model;
-    private final int dimension;
-
+public final class OnnxUserEncoder extends OnnxNetwork implements UserEncoder {
     public OnnxUserEncoder(OnnxModel model, int dimension) {
-        this.model = model;
-        this.dimension = dimension;
-    }
-
-    @Override
-    public int dimension() {
-        return dimension;
+        super(model, dimension);
     }
 
     @Override
     public int maxRows() {
-        return MAX_CONTEXT / dimension;
+        return MAX_FLOATS / dimension;
     }
 
     @Override
@@ -40,9 +27,9 @@ public final class OnnxUserEncoder implements UserEncoder {
                 + " and " + context.length + " values.");
         }
         var query = model.run(Map.of(
-            "context", new TensorData("float32", new long[] {users, history, dimension}, context, null, null),
-            "weight", new TensorData("float32", new long[] {users, history}, weight, null, null),
-            "degree", new TensorData("float32", new long[] {users}, degree, null, null))).get("query");
+            "context", tensor(context, users, history, dimension),
+            "weight", tensor(weight, users, history),
+            "degree", tensor(degree, users))).get("query");
         if (!Arrays.equals(query.shape(), new long[] {users, dimension})) {
             throw new IllegalStateException("The model gave a query of shape " + Arrays.toString(query.shape()) + " where ["
                 + users + ", " + dimension + "] was expected.");
