@@ -2,7 +2,8 @@
 
 Where to: ``--uri``, else ``NEO4J_URI``, else the embedded server. As whom: ``NEO4J_USERNAME`` (or
 ``NEO4J_USER``), ``neo4j`` by default, with ``NEO4J_PASSWORD``; the embedded server's own password file
-where the address is its own. Database: ``NEO4J_DATABASE``, else the server's default.
+where the address is its own (``gnn_worker`` has one beside). Database: ``NEO4J_DATABASE``, else the
+server's default.
 """
 
 import os
@@ -25,6 +26,7 @@ from neo4j.exceptions import (
 
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.embedded import EmbeddedServer
+from gds_pipelines.server.settings import WORKER
 
 OLDEST_NEO4J = (2026, 1)
 """The plugin's byte code and the GDS it knows need at least this one; tested with 2026.08."""
@@ -154,8 +156,11 @@ def resolve(
     faults = _faults(uri)
     if faults:
         raise PipelineError(f"{origin} is '{uri}': {faults}")
-    if password is None and status.uri and _same_place(uri, status.uri) and user in (None, status.user):
-        password = embedded.password()
+    if password is None and status.uri and _same_place(uri, status.uri):
+        if user in (None, status.user):
+            password = embedded.password()
+        elif user == WORKER:
+            password = embedded.password(WORKER)
     return Target(uri, user or "neo4j", password, database, origin)
 
 

@@ -110,6 +110,10 @@ def deploy(
     keep_previous: int = KEEP_PREVIOUS,
     dry_run: bool = False,
     project: Projector | None = None,
+    grant: Mapping[str, Any] | None = None,
+    switch: bool = True,
+    expected: int | None = None,
+    on_loaded: Callable[[LoadedVersion], None] = lambda loaded: None,
     on_step: Callable[[str], None] = lambda text: None,
 ) -> DeployReport:
     """Load, propagate, switch, clean up.
@@ -122,7 +126,12 @@ def deploy(
         keep_previous: finished versions of ``name`` to keep beside the new one.
         dry_run: check and count, write nothing.
         project: how a task is projected; the default is ``gds_pipelines.projection``.
-        on_step: told what happens now, in words.
+        grant: ``{jobId, token}`` of a lease, which opens ``graph_name`` of another user.
+        switch: False leaves the alias where it is and removes no version that is finished.
+        expected: the version the alias must still point to when it is moved (0: none); by default what it
+            points to now.
+        on_loaded: told the version before anything is written for it.
+        on_step: told what happens now, in words; what it raises ends the deployment there.
     Raises:
         PipelineError: in words. The alias has not moved then, unless only the removal of old versions failed.
     """
@@ -177,19 +186,22 @@ def deploy(
                 registry.drop(left.name, left.version)
                 removed.append(left.reference)
         on_step(f"Going on with {resumable.reference}" if resumable else f"Loading the artefact as '{name}'")
-        loaded = _load(registry, name, artefact)
+        loaded = _load(registry, name, artefact, on_loaded)
     if manifest["contract"] in PROJECTED:
         graph_of = _graph(connection, task, graph_name, project, on_step)
     else:
         graph_of = nullcontext(None)
     with timer.step("propagate"), graph_of as graph:
         on_step(f"Joining {loaded.name}:{loaded.version} with the graph")
-        counts = registry.propagate(graph, loaded.name, loaded.version)
-    with timer.step("switch"):
-        on_step(f"Pointing '{alias}' to {loaded.name}:{loaded.version}")
-        registry.point(alias, loaded.name, loaded.version, before.version if before else 0)
+        counts = registry.propagate(graph, loaded.name, loaded.version, grant)
+    if switch:
+        with timer.step("switch"):
+            on_step(f"Pointing '{alias}' to {loaded.name}:{loaded.version}")
+            now = before.version if before else 0
+            registry.point(alias, loaded.name, loaded.version, now if expected is None else expected)
     with timer.step("remove"):
-        for old in _outdated(registry.versions(name), loaded.version, before, keep_previous):
+        outdated = _outdated(registry.versions(name), loaded.version, before, keep_previous) if switch else []
+        for old in outdated:
             on_step(f"Removing {old.reference}")
             registry.drop(old.name, old.version)
             removed.append(old.reference)
@@ -257,8 +269,11 @@ def _own(name: int | str, present: set) -> int | str:
     return name
 
 
-def _load(registry: Registry, name: str, artefact: Artefact) -> LoadedVersion:
+def _load(
+    registry: Registry, name: str, artefact: Artefact, on_loaded: Callable[[LoadedVersion], None]
+) -> LoadedVersion:
     loaded = registry.load(name, artefact.core_zip())
+    on_loaded(loaded)
     missing = set(loaded.parts_missing)
     for file, index, data in artefact.pieces():
         if (file, index) in missing:

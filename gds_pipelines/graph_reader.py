@@ -59,6 +59,7 @@ def read_graph(
     relationship_properties: Sequence[str] | None = None,
     label_priority: Sequence[str] = (),
     task: Mapping[str, Any] | None = None,
+    grant: Mapping[str, Any] | None = None,
     batch_size: int | None = None,
     concurrency: int | None = None,
     into: Path | None = None,
@@ -78,6 +79,7 @@ def read_graph(
         relationship_properties: None means all, [] none.
         label_priority: the type of a node with several labels is the first of these.
         task: a task as Cypher takes it (``Task.to_map()``): its labels are the node types, the first wins.
+        grant: ``{jobId, token}`` of a lease, which opens the projection of the one who submitted the job.
         batch_size: rows a record; None makes records of 2 MB.
         concurrency: threads that make records on the server, 1 to 4; None means half its cores.
         into: an empty directory for memory-mapped arrays, for graphs larger than memory;
@@ -110,7 +112,7 @@ def read_graph(
         key: value if isinstance(value, str | int | Mapping) else list(value)
         for key, value in config.items()
         if value is not None
-    }
+    } | dict(grant or {})
     arrays = Arrays(into)
     with _bar(graph_name, progress, report) as tell, connection.session() as session:
         try:

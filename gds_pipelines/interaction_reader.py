@@ -6,8 +6,9 @@ everywhere; keys are read beside it, since GDS projects numbers only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,12 @@ MOST_BEHAVIOURS = 32  # told apart in training; one bit each
 
 
 def read_interactions(
-    connection: Connection, graph_name: str, task: Task, *, features: bool = False
+    connection: Connection,
+    graph_name: str,
+    task: Task,
+    *,
+    features: bool = False,
+    grant: Mapping[str, Any] | None = None,
 ) -> Interactions:
     """The reduced pairs of a projection made by ``projection.project(task)``.
 
@@ -34,6 +40,7 @@ def read_interactions(
         graph_name: a projection of the signed-in user with one relationship type a behaviour.
         task: whose behaviours are read; its weights are taken, not the projection's.
         features: read the task's features, too.
+        grant: as ``read_graph`` takes it.
     Returns:
         All nodes of both labels, with degree 0 where nothing links them; weight = the largest and
         time = the latest of a pair; times are None where the task names no ``timeProperty``.
@@ -48,6 +55,7 @@ def read_interactions(
         relationship_types=list(task.via),
         node_properties=[],
         relationship_properties=[task.time_property] if task.time_property else [],
+        grant=grant,
     )
     users, items, weights, times, kinds = [], [], [], [], []
     for at, (name, behaviour) in enumerate(task.via.items()):

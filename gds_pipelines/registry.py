@@ -5,13 +5,14 @@ Every call is one procedure call in a transaction of its own; names and versions
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gds_pipelines.connection import Connection
-from gds_pipelines.errors import InvalidInput
+from gds_pipelines.errors import InvalidInput, PipelineError
 
 UNFINISHED = ("loading", "building")
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -106,17 +107,22 @@ class Registry:
         )[0]
         return _loaded(record.data())
 
-    def propagate(self, graph_name: str | None, name: str, version: int) -> dict[str, Any]:
+    def propagate(
+        self, graph_name: str | None, name: str, version: int, grant: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Join by key, propagate, write vectors, build the index, make the version ``ready``; its counts.
 
         Args:
             graph_name: None for a contract that needs no projection.
+            grant: ``{jobId, token}`` of a lease, for a projection of the one who submitted the job.
         """
+        opened = ", jobId: $jobId, token: $token" if grant else ""
         return self._connection.execute(
-            "CALL gnn.embed.propagate($graph, {model: $name, version: $version})",
+            f"CALL gnn.embed.propagate($graph, {{model: $name, version: $version{opened}}})",
             graph=graph_name,
             name=name,
             version=version,
+            **(grant or {}),
         )[0].data()
 
     def point(self, alias: str, name: str, version: int, expected: int | None) -> None:
@@ -134,6 +140,19 @@ class Registry:
             name=name,
             config=config,
         )
+
+    def manifest(self, name: str, version: int) -> dict[str, Any]:
+        """The manifest of a finished version."""
+        # The manifest comes first; the parts behind it, which may be large, are not fetched.
+        with self._connection.session() as session:
+            for record in session.run(
+                "CALL gnn.model.export($name, {version: $version}) YIELD file, bytes "
+                "WITH file, bytes WHERE file = 'manifest.json' RETURN bytes",
+                name=name,
+                version=version,
+            ):
+                return json.loads(record["bytes"])
+        raise PipelineError(f"{name}:{version} has no manifest. See: CALL gnn.model.list()")
 
     def drop(self, name: str, version: int) -> None:
         """Remove one version with its parts, vectors and index, if it is there; refused under an alias."""

@@ -111,6 +111,8 @@ class Run:
         sizes: users, items and pairs of the whole and of the parts.
         table: the model first, then the baselines.
         created_at: ISO-8601 UTC.
+        data_end: epoch milliseconds just after the newest event of all; None without times. A refitted model
+            saw nothing at or after it.
     """
 
     directory: Path
@@ -124,6 +126,7 @@ class Run:
     sizes: dict[str, int]
     table: list[Measured] = field(default_factory=list)
     created_at: str = ""
+    data_end: int | None = None
 
     @classmethod
     def read(cls, directory: str | Path) -> Run:
@@ -189,6 +192,7 @@ def execute(
     tune: Bounds | None = None,
     fixed: Mapping[str, Any] | None = None,
     on_step: Callable[[str], None] = lambda text: None,
+    on_measured: Callable[[Recommender, Split], None] | None = None,
 ) -> Run:
     """Train ``model``, measure it and the baselines on the same split, refit it on everything, keep it.
 
@@ -203,6 +207,7 @@ def execute(
             used then.
         fixed: settings that are not searched.
         on_step: told what happens now, in words.
+        on_measured: given the measured model and the parts, before it is refitted.
     Raises:
         PipelineError: unknown names, bad hyper-parameters, an empty split, a leak; before training.
     """
@@ -236,6 +241,8 @@ def execute(
         on_step(f"Ranking all {interactions.n_items:,} items for the test users by {one.info.name}")
         found = evaluate(one, parts.test, k=k, names=tuple(METRICS))
         table.append(Measured(one.info.name, found.figures(), trained, found.seconds, len(found.users)))
+        if one is chosen and on_measured is not None:
+            on_measured(one, parts)
     if refit and measure:
         on_step(f"Training {chosen.info.name} once more, on all {len(interactions):,} pairs")
         chosen = models.recommender(model)(parameters, seed=seed)
@@ -259,6 +266,11 @@ def execute(
         },
         table=table,
         created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        data_end=(
+            int(interactions.times.max()) + 1
+            if interactions.times is not None and len(interactions)
+            else None
+        ),
     )
     run.write()
     # What is finished needs no checkpoint, and the next run of this folder may be another one.

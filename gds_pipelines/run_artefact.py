@@ -48,8 +48,8 @@ def artefact_of(run: Run, created_at: str | None = None) -> Artefact:
                 "nodes": {task.to: run.sizes["users"], task.recommend: run.sizes["items"]},
                 "relationships": {"|".join(task.via): run.sizes["pairs"]},
             },
-            # What is kept was trained on everything when it was refitted: no cut-off holds for it.
-            "cutoff": None if run.refitted else run.cutoff,
+            # What is kept was trained on everything when it was refitted, up to the newest event.
+            "cutoff": run.data_end if run.refitted else run.cutoff,
             "seed": run.seed,
             "hyperparameters": payload.hyperparameters,
         },

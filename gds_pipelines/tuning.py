@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,7 @@ def search(
     parts: Parts,
     *,
     fixed: Mapping[str, Any] | None = None,
+    ranges: Mapping[str, Sequence[Any]] | None = None,
     trials: int | None = 20,
     seconds: float | None = None,
     seed: int = 0,
@@ -109,6 +110,8 @@ def search(
 
     Args:
         fixed: settings that stay; their names are not searched.
+        ranges: what is searched and where, in place of ``spaces(model)``; the model's first tries are left
+            out then, since they may lie elsewhere.
         trials, seconds: whichever comes first ends it; at least one is needed. Trials of earlier runs count.
         storage: a file that keeps what was tried; None keeps nothing.
         on_trial: told each finished trial and the best value so far.
@@ -128,7 +131,9 @@ def search(
     if faults:
         raise InvalidInput("Search", faults)
     fixed = {name: checked[name] for name in checked if name in {to_snake(str(key)) for key in fixed}}
-    ranges = {name: one for name, one in spaces(model).items() if name not in fixed}
+    own = spaces(model) if ranges is None else ranges
+    first_tries = cls.first_tries if ranges is None else ()
+    ranges = {name: one for name, one in own.items() if name not in fixed}
     inner = protocol.inner(parts, seed=seed)
     objective = f"mean of {' and '.join(protocol.main)} on {inner.description}, a part of train"
     if not ranges:
@@ -147,10 +152,10 @@ def search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
     )
     found.sampler = optuna.samplers.TPESampler(
-        seed=seed + 1000 * len(found.trials), n_startup_trials=max(5, len(cls.first_tries))
+        seed=seed + 1000 * len(found.trials), n_startup_trials=max(5, len(first_tries))
     )
     if not found.trials:
-        for one in cls.first_tries:
+        for one in first_tries:
             begin = cls(one).parameters.to_mapping()
             found.enqueue_trial({key: begin[key] for key in ranges if begin[key] is not None})
 

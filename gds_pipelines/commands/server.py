@@ -59,6 +59,9 @@ def start_command(
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds to wait for the first answer.")
     ] = START_SECONDS,
+    worker: Annotated[
+        bool, typer.Option("--worker", help="A worker beside it, for gnn.pipeline.train; see gnn4j worker.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Start the server, installing it first where needed; one that runs already is left alone.
@@ -66,10 +69,17 @@ def start_command(
     It listens on this machine only, asks for a password, and keeps its data between starts.
 
     Example:  gnn4j server start
+    Example:  gnn4j server start --worker
     """
     with fail_in_words(json):
+        server = EmbeddedServer()
         with steps(quiet=json) as report:
-            status = EmbeddedServer().start(report, bolt_port=bolt_port, http_port=http_port, seconds=timeout)
+            status = server.start(report, bolt_port=bolt_port, http_port=http_port, seconds=timeout)
+            if worker:
+                from gds_pipelines.worker import process as worker_process
+
+                report.step("Starting a worker")
+                worker_process.start(server.home)
         _show(status, json)
 
 
@@ -78,13 +88,16 @@ def stop_command(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for its end.")] = STOP_SECONDS,
     json: Json = False,
 ) -> None:
-    """Stop the server cleanly; its data stays.
+    """Stop the server cleanly, and the worker beside it first; its data stays.
 
     Example:  gnn4j server stop
     """
     with fail_in_words(json):
+        from gds_pipelines.worker import process as worker_process
+
         server = EmbeddedServer()
         with steps(quiet=json) as report:
+            worker_process.stop(server.home)
             if server.status().pid:
                 report.step("Stopping Neo4j")
             stopped = server.stop(timeout)

@@ -9,6 +9,7 @@ a user without a history gets the popular items; save, load and go on are equal.
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from abc import ABC, abstractmethod
@@ -146,6 +147,24 @@ class Recommender(ABC):
         if self._train is None:
             raise NotTrained(f"Model '{self.info.name}' is not trained yet; call fit first.")
         return self._train
+
+    def knowing(self, interactions: Interactions) -> Recommender:
+        """The same model, asked of users who have done more (or less) since it was trained.
+
+        Args:
+            interactions: over the users and items it was trained on; what has vectors of its own keeps them.
+        """
+        if interactions.matrix.shape != self.train.matrix.shape:
+            raise InvalidInput(
+                f"Model '{self.info.name}'",
+                [
+                    f"it knows {self.train.matrix.shape} users and items, found {interactions.matrix.shape}; "
+                    f"train it again"
+                ],
+            )
+        asked = copy.copy(self)
+        asked._train = interactions
+        return asked
 
     @classmethod
     def estimate(cls, interactions: Interactions, parameters: Mapping[str, Any] | None = None) -> int:
