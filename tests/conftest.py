@@ -3,10 +3,14 @@
 The jars are assembled once into ``build/test-home`` of the clone (``GNN4J_TEST_HOME`` names another
 place) and kept; an unchanged clone starts in seconds. ``GNN4J_TEST_URI``, ``GNN4J_TEST_HTTP`` and
 ``GNN4J_TEST_PASSWORD`` point the tests at a server that runs already: its database is emptied by them.
+
+``GNN4J_TEST_SCATTER_IDS=SEED`` gives new nodes and relationships ids in no order, as a database does that has
+been used for long: freed ids come back at once, and emptying the database frees many in a random order.
 """
 
 import json
 import os
+import random
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -34,6 +38,10 @@ TEST_SETTINGS = {
     "db.tx_log.preallocate": "false",
     "db.tx_log.rotation.size": "32m",
 }
+SCATTER = os.environ.get("GNN4J_TEST_SCATTER_IDS")
+SCATTER_RANDOM = random.Random(SCATTER)
+if SCATTER:
+    TEST_SETTINGS["internal.db.idcontroller.maintenance_interval"] = "10ms"
 
 
 @dataclass
@@ -91,6 +99,19 @@ class Server:
             # Relationships first: ten thousand nodes may have more of them than one transaction can hold.
             session.run("MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 20000 ROWS").consume()
             session.run("MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
+        if SCATTER:
+            self._scatter_ids()
+
+    def _scatter_ids(self) -> None:
+        """Makes nodes and relationships in the empty database and frees their ids in a random order."""
+        turns = SCATTER_RANDOM.sample(range(800), 800)
+        self.execute(
+            "UNWIND $turns AS turn CREATE (n {turn: turn}) CREATE (n)-[:SCATTERED]->(n)", turns=turns
+        )
+        with self.driver().session() as session:
+            session.run(
+                "MATCH (n) WITH n ORDER BY n.turn CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2 ROWS"
+            ).consume()
 
     def close(self) -> None:
         for driver in self._drivers.values():
@@ -162,6 +183,10 @@ def database(server: Server) -> Server:
     """The shared server, emptied before the test."""
     server.clear()
     return server
+
+
+def pytest_report_header() -> str | None:
+    return f"ids of new nodes are scattered: GNN4J_TEST_SCATTER_IDS={SCATTER}" if SCATTER else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

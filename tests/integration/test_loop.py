@@ -3,8 +3,6 @@
 The demo's own functions are called, so what is tested is what `gnn4j demo` does.
 """
 
-import time
-
 import numpy as np
 import pytest
 
@@ -52,15 +50,13 @@ def test_the_newcomer_gets_a_full_list_without_what_he_did(first):
     assert not {row[1] for row in first.newcomer.rows} & set(first.newcomer.because)
 
 
-def test_a_second_demo_is_quick_and_says_why(first, connection, folder):
+def test_a_second_demo_trains_nothing_and_says_why(first, connection, folder):
     said = []
-    started = time.perf_counter()
     again = demo.run(connection, "shop", folder, model="lightgcn", on_step=said.append)
     assert again.reused
     assert "train" not in again.seconds
     assert "still answers" in said[0]
     assert again.run == first.run
-    assert time.perf_counter() - started < 60
 
 
 @pytest.fixture(scope="module")

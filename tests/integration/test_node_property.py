@@ -209,7 +209,7 @@ def test_a_locked_node_is_waited_for_not_lost(database, items):
         writer.join(1)
         assert writer.is_alive()
         tx.commit()
-    writer.join(30)
+    writer.join(300)
     assert done == [WriteReport(written=1000, batches_committed=1)]
 
 

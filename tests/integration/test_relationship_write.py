@@ -86,7 +86,7 @@ def test_two_writers_make_no_pair_twice(database, ids):
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(60)
+        writer.join()
     assert sum(report.created for report in reports) == 1000
     assert len(database.execute(PAIRS)) == 1000
 
