@@ -104,13 +104,13 @@ class Server:
 
     def _scatter_ids(self) -> None:
         """Makes nodes and relationships in the empty database and frees their ids in a random order."""
-        turns = SCATTER_RANDOM.sample(range(800), 800)
+        turns = SCATTER_RANDOM.sample(range(500), 500)
         self.execute(
             "UNWIND $turns AS turn CREATE (n {turn: turn}) CREATE (n)-[:SCATTERED]->(n)", turns=turns
         )
         with self.driver().session() as session:
             session.run(
-                "MATCH (n) WITH n ORDER BY n.turn CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2 ROWS"
+                "MATCH (n) WITH n ORDER BY n.turn CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1 ROWS"
             ).consume()
 
     def close(self) -> None:

@@ -5,6 +5,8 @@
 - ``rule``: what the case shows, one sentence.
 - ``query``, ``parameters``: the statement asked, with plain values.
 - ``rows``: the expected rows in order, each a map by column; numbers with a fraction may differ by 1e-6.
+- ``ties``: a label; rows of one score stand in the order that the nodes of this label have by Neo4j id, which
+  nobody knows before. The column ``item`` holds their ``id``.
 - ``error``: instead of rows, a regular expression found in the message.
 - ``model``: a model served before the query: ``name``, and ``e`` and ``c`` by ``Item.id``.
 
@@ -22,7 +24,7 @@ import yaml
 from neo4j.exceptions import ClientError
 
 CASES = Path(__file__).resolve().parents[2] / "cypher" / "cases"
-KEYS = {"rule", "query", "parameters", "rows", "error", "model"}
+KEYS = {"rule", "query", "parameters", "rows", "ties", "error", "model"}
 FOUND = sorted(path.parent for path in CASES.glob("*/*/case.yml"))
 
 
@@ -47,7 +49,18 @@ def answer(run, case: dict[str, Any]) -> None:
             list(run(case["query"], case.get("parameters", {})))
         return
     found = [record.data() for record in run(case["query"], case.get("parameters", {}))]
-    assert found == [approximate(row) for row in case["rows"]]
+    assert found == [approximate(row) for row in in_true_order(run, case)]
+
+
+def in_true_order(run, case: dict[str, Any]) -> list[dict[str, Any]]:
+    """The expected rows; those that tie by the Neo4j ids which this graph got."""
+    if "ties" not in case:
+        return case["rows"]
+    nodes = run(f"CYPHER 5 MATCH (n:{case['ties']}) RETURN n.id AS key, id(n) AS id")
+    ids = {record["key"]: record["id"] for record in nodes}
+    ordered = sorted(case["rows"], key=lambda row: (-row["score"], ids[row["item"]]))
+    ranks = [{"rank": row["rank"]} if "rank" in row else {} for row in case["rows"]]
+    return [row | rank for row, rank in zip(ordered, ranks, strict=True)]
 
 
 def approximate(value: Any) -> Any:

@@ -33,7 +33,7 @@ def connection(database):
     for label in ("User", "Item"):
         database.execute(f"CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.id IS UNIQUE")
     graph = json.loads((GOLDEN / "graph.json").read_text())
-    for node in graph["nodes"]:  # one by one: the order of creation is the order of the Neo4j ids
+    for node in graph["nodes"]:
         database.execute("CREATE (n:$($label) {id: $key})", label=node["label"], key=node["key"])
     database.execute(
         "UNWIND $rows AS row MATCH (u:User {id: row.source}), (i:Item {id: row.target}) "
