@@ -2,11 +2,13 @@
 
 import json
 import random
+import threading
+import time
 
 import numpy as np
 import pytest
 import served_model
-from neo4j.exceptions import ClientError
+from neo4j.exceptions import ClientError, Neo4jError
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 PAIRS = 12
@@ -120,3 +122,39 @@ def test_a_wrong_call_gets_one_sentence(shop, half, match, config, message):
     call = f"{match} WITH a, b CALL gnn.explain.stream(a, b, $config) YIELD path RETURN path"
     with pytest.raises(ClientError, match=message):
         shop.execute(call, config={"model": "shop", **config})
+
+
+def test_a_terminated_explanation_ends_and_lets_go_of_its_model(shop):
+    query = (
+        "MATCH (u:User)-[:BUY]->(i:Item) WITH u, i ORDER BY u.id, i.id LIMIT 20 UNWIND range(1, 200000) AS n "
+        "CALL gnn.explain.stream(u, i, {model: 'shop'}) YIELD contribution RETURN sum(contribution)"
+    )
+    running = (
+        "SHOW TRANSACTIONS YIELD transactionId, currentQuery WHERE currentQuery = $text RETURN transactionId"
+    )
+    in_use = "CALL gnn.memory.list() YIELD inUse WHERE inUse RETURN inUse"
+    ended = []
+
+    def ask():
+        with shop.driver().session() as session:
+            try:
+                session.run(query).consume()
+            except Neo4jError as error:
+                ended.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    until(lambda: shop.execute(running, text=query))
+    for record in shop.execute(running, text=query):
+        shop.execute("TERMINATE TRANSACTION $id", id=record["transactionId"])
+    asking.join(90)
+    assert ended, "it went on"
+    assert "erminated" in ended[0]
+    until(lambda: not shop.execute(running, text=query) and not shop.execute(in_use))
+
+
+def until(condition, seconds=90.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)

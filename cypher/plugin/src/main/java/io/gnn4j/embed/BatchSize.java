@@ -5,15 +5,15 @@ import io.gnn4j.artefact.BlockSchema;
 import java.util.function.IntUnaryOperator;
 
 /**
- * How much a batch takes, at most, and how many seeds it should have.
+ * How much a batch takes and costs, and how many seeds it should have.
  *
  * <p>A node draws once for each hop it stands at, however many receivers share it: the larger a batch, the more is shared. One
- * batch of all nodes is inference layer by layer. So a batch is made as large as its memory may be.
+ * batch of all nodes is inference layer by layer: every node goes through every layer once for each hop. So the size is the one
+ * that costs least, of those whose batches side by side stay within the memory for them.
  */
 final class BatchSize {
-    /** Tensors of one batch and what the model makes of them, roughly. */
-    static final long TARGET_BYTES = 192L << 20;
-    private static final int LARGEST = 1 << 16;
+    private static final long LEAST_BYTES = 192L << 20;
+    private static final long MOST_BYTES = 1L << 30;
 
     private final BlockSchema schema;
     private final int dimension;
@@ -55,12 +55,58 @@ final class BatchSize {
         return (long) bytes;
     }
 
-    /** The largest power of two whose batch stays within {@link #TARGET_BYTES}, at least 1. */
-    int of(int seedType) {
-        int size = 1;
-        while (size < LARGEST && size < nodes.applyAsInt(seedType) && bytes(seedType, 2 * size) <= TARGET_BYTES) {
-            size *= 2;
+    /**
+     * Neighbours gathered and vectors computed by a batch, on average over graphs whose neighbours are drawn evenly: what is
+     * drawn more often than evenly is shared more.
+     */
+    double cost(int seedType, int seeds) {
+        var reached = new double[schema.types().size()];
+        reached[seedType] = seeds;
+        var cost = 0.0;
+        for (int hop = 1; hop <= schema.layers(); hop++) {
+            var drawn = new double[reached.length];
+            for (var relation : schema.relations()) {
+                double slots = reached[schema.number(relation.target())] * relation.fanOut().get(hop - 1);
+                drawn[schema.number(relation.source())] += slots;
+                cost += slots;
+            }
+            for (int n = 0; n < drawn.length; n++) {
+                double all = nodes.applyAsInt(n);
+                cost += reached[n];
+                reached[n] = all == 0 ? 0 : all * -Math.expm1(-drawn[n] / all); // distinct of so many draws
+            }
         }
-        return size;
+        return cost;
+    }
+
+    /**
+     * Seeds of a batch, at least 1: the nodes cut into 1, 2, 4, … equal parts, whichever takes the threads the shortest; of
+     * equal ones the smallest.
+     *
+     * @param most bytes of the batches that are made side by side; one seed a batch where not even that fits
+     */
+    int of(int seedType, int threads, long most) {
+        int count = Math.max(1, nodes.applyAsInt(seedType));
+        int best = 1;
+        var least = Double.POSITIVE_INFINITY;
+        for (long parts = 1; parts < 2L * count; parts *= 2) {
+            int size = (int) Math.ceilDiv((long) count, Math.min(parts, count));
+            var time = Math.ceilDiv(Math.ceilDiv(count, size), threads) * cost(seedType, size);
+            if (time <= least && size <= EmbedConfig.MAX_BATCH && bytes(seedType, size) * atOnce(count, size, threads) <= most) {
+                least = time;
+                best = size;
+            }
+        }
+        return best;
+    }
+
+    /** Batches that are made side by side. */
+    static int atOnce(int nodes, int size, int threads) {
+        return Math.clamp(Math.ceilDiv(nodes, size), 1, threads);
+    }
+
+    /** As much native memory as this server has heap, within bounds. */
+    static long most() {
+        return Math.clamp(Runtime.getRuntime().maxMemory(), LEAST_BYTES, MOST_BYTES);
     }
 }

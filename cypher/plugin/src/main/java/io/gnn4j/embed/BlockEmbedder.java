@@ -59,4 +59,9 @@ public final class BlockEmbedder {
         var blocks = sampler.blocks(new Seeds(schema.number(label), nodeIds, null));
         return model.encode(nodeIds.length, tensors.of(blocks));
     }
+
+    /** For another thread: what is at hand fails soon. */
+    public void end() {
+        model.end();
+    }
 }

@@ -4,15 +4,16 @@ package io.gnn4j.embed;
 import io.gnn4j.artefact.BlockSchema;
 import io.gnn4j.graph.Lookahead;
 import io.gnn4j.graph.TypedGraph;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -42,7 +43,8 @@ public final class GraphEmbedder {
         labels = config.labels(schema);
         concurrency = config.concurrency();
         for (var label : labels) {
-            batchSizes.put(label, config.batchSize() > 0 ? (long) config.batchSize() : sizes().of(schema.number(label)));
+            batchSizes.put(label, config.batchSize() > 0 ? (long) config.batchSize()
+                : sizes().of(schema.number(label), concurrency, BatchSize.most()));
         }
     }
 
@@ -52,8 +54,11 @@ public final class GraphEmbedder {
 
     /** What the tensors of the batches at hand take, outside the heap. */
     public long nativeBytes() {
-        return labels.stream().mapToLong(label -> sizes().bytes(schema.number(label), Math.toIntExact(batchSizes.get(label)))).max()
-            .orElse(0) * concurrency;
+        return labels.stream().mapToLong(label -> {
+            int size = Math.toIntExact(batchSizes.get(label));
+            return sizes().bytes(schema.number(label), size)
+                * BatchSize.atOnce(graph.nodeCount(label), size, concurrency);
+        }).max().orElse(0);
     }
 
     public List<String> labels() {
@@ -78,8 +83,8 @@ public final class GraphEmbedder {
      * @param progress told in words how far it is
      */
     public Stream<Batch> embed(Supplier<BlockEmbedder> embedders, Runnable guard, Consumer<String> progress) {
-        var free = new ConcurrentLinkedQueue<BlockEmbedder>();
-        var work = new Lookahead<>("gnn-embed", concurrency, tasks(embedders, free), guard);
+        var pool = new Pool(embedders);
+        var work = new Lookahead<>("gnn-embed", concurrency, tasks(pool), guard);
         var done = new long[1];
         var all = nodes();
         return work.stream().peek(batch -> {
@@ -88,10 +93,47 @@ public final class GraphEmbedder {
             if (done[0] * 10 / all != before * 10 / all) { // about every tenth of the way
                 progress.accept("embedding nodes: " + done[0] + " of " + all);
             }
-        }).onClose(work::awaitEnd); // the model must not be closed under a thread that runs it
+        }).onClose(() -> {
+            pool.end();
+            work.awaitEnd(); // the model must not be closed under a thread that runs it
+        });
     }
 
-    private Iterator<Callable<Batch>> tasks(Supplier<BlockEmbedder> embedders, ConcurrentLinkedQueue<BlockEmbedder> free) {
+    /** The embedders of the threads. */
+    private static final class Pool {
+        private final Supplier<BlockEmbedder> made;
+        private final List<BlockEmbedder> all = new ArrayList<>();
+        private final Deque<BlockEmbedder> free = new ArrayDeque<>();
+        private boolean ended;
+
+        Pool(Supplier<BlockEmbedder> made) {
+            this.made = made;
+        }
+
+        synchronized BlockEmbedder take() {
+            if (ended) {
+                throw new IllegalStateException("The embedding was ended.");
+            }
+            var one = free.poll();
+            if (one == null) {
+                one = made.get();
+                all.add(one);
+            }
+            return one;
+        }
+
+        synchronized void put(BlockEmbedder one) {
+            free.add(one);
+        }
+
+        /** What is running fails soon. */
+        synchronized void end() {
+            ended = true;
+            all.forEach(BlockEmbedder::end);
+        }
+    }
+
+    private Iterator<Callable<Batch>> tasks(Pool pool) {
         var starts = new ArrayList<Batch>();
         for (var label : labels) {
             int size = Math.toIntExact(batchSizes.get(label));
@@ -115,14 +157,13 @@ public final class GraphEmbedder {
                 }
                 var start = starts.get(next++);
                 return () -> {
-                    var own = free.poll();
-                    var embedder = own != null ? own : embedders.get();
+                    var embedder = pool.take();
                     var ids = new long[start.count()];
                     for (int i = 0; i < ids.length; i++) {
                         ids[i] = graph.nodeId(start.label(), start.from() + i);
                     }
                     var batch = new Batch(start.label(), start.from(), ids.length, embedder.embed(start.label(), ids));
-                    free.add(embedder);
+                    pool.put(embedder);
                     return batch;
                 };
             }

@@ -16,4 +16,7 @@ public interface BlocksModel {
      * @throws IllegalStateException when the model fails or gives a value that is not finite
      */
     float[] encode(int seeds, List<InputTensor> inputs);
+
+    /** For another thread: the run at hand, if any, and all that follow fail soon. */
+    void end();
 }

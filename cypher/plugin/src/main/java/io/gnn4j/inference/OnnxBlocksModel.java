@@ -21,6 +21,7 @@ public final class OnnxBlocksModel implements BlocksModel {
     private final OnnxModel model;
     private final int dimension;
     private final Map<String, ByteBuffer> kept = new HashMap<>();
+    private final RunSwitch ending = new RunSwitch();
 
     public OnnxBlocksModel(OnnxModel model, int dimension) {
         this.model = model;
@@ -45,7 +46,7 @@ public final class OnnxBlocksModel implements BlocksModel {
             input.writer().accept(buffer);
             buffers.put(input.name(), buffer.rewind());
         }
-        var found = model.run(inputs, buffers).get(BlockSchema.OUTPUT);
+        var found = model.run(inputs, buffers, ending).get(BlockSchema.OUTPUT);
         if (!Arrays.equals(found.shape(), new long[] {seeds, dimension})) {
             throw new IllegalStateException("The model gave vectors of shape " + Arrays.toString(found.shape()) + " where [" + seeds
                 + ", " + dimension + "] was expected.");
@@ -56,6 +57,11 @@ public final class OnnxBlocksModel implements BlocksModel {
             }
         }
         return found.floats();
+    }
+
+    @Override
+    public void end() {
+        ending.off();
     }
 
     private ByteBuffer buffer(String name, int bytes) {

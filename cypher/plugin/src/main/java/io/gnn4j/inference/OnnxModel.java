@@ -185,11 +185,16 @@ public final class OnnxModel implements AutoCloseable {
             for (var input : inputs.entrySet()) {
                 tensors.put(input.getKey(), tensor(input.getValue()));
             }
-        });
+        }, new RunSwitch());
     }
 
-    /** As {@link #run(Map)}, of inputs that lie in native memory already. @param buffers in native order, from 0 to their limits */
-    Map<String, TensorData> run(List<InputTensor> inputs, Map<String, ByteBuffer> buffers) {
+    /**
+     * As {@link #run(Map)}, of inputs that lie in native memory already.
+     *
+     * @param buffers in native order, from 0 to their limits
+     * @param ending ends the run before its time
+     */
+    Map<String, TensorData> run(List<InputTensor> inputs, Map<String, ByteBuffer> buffers, RunSwitch ending) {
         return run(tensors -> {
             for (var input : inputs) {
                 var buffer = buffers.get(input.name());
@@ -197,17 +202,20 @@ public final class OnnxModel implements AutoCloseable {
                     ? OnnxTensor.createTensor(environment, buffer.asFloatBuffer(), input.shape())
                     : OnnxTensor.createTensor(environment, buffer.asLongBuffer(), input.shape()));
             }
-        });
+        }, ending);
     }
 
     private interface Filling {
         void fill(Map<String, OnnxTensor> tensors) throws OrtException;
     }
 
-    private Map<String, TensorData> run(Filling inputs) {
+    private Map<String, TensorData> run(Filling inputs, RunSwitch ending) {
         var tensors = new HashMap<String, OnnxTensor>();
         try (var options = new OrtSession.RunOptions()) {
-            var ended = WATCHDOG.schedule(() -> terminate(options), RUN_LIMIT_SECONDS, TimeUnit.SECONDS);
+            var limit = new RunSwitch();
+            limit.begin(options);
+            ending.begin(options);
+            var ended = WATCHDOG.schedule(limit::off, RUN_LIMIT_SECONDS, TimeUnit.SECONDS);
             try {
                 inputs.fill(tensors);
                 try (var result = session.run(tensors, options)) {
@@ -218,25 +226,14 @@ public final class OnnxModel implements AutoCloseable {
                     return outputs;
                 }
             } finally {
-                // Not while terminate() runs: it must not touch options that are closed.
-                synchronized (options) {
-                    ended.cancel(false);
-                }
+                ended.cancel(false);
+                limit.over(); // waits for a switch that is being thrown: it must not touch options that are closed
+                ending.over();
             }
         } catch (OrtException failure) {
             throw new IllegalStateException("ONNX Runtime: " + firstLine(failure) + ".", failure);
         } finally {
             tensors.values().forEach(OnnxTensor::close);
-        }
-    }
-
-    private static void terminate(OrtSession.RunOptions options) {
-        synchronized (options) {
-            try {
-                options.setTerminate(true);
-            } catch (OrtException | IllegalStateException alreadyOver) {
-                // The run ended in the same moment: nothing is left to end.
-            }
         }
     }
 

@@ -129,7 +129,7 @@ final class EmbedCall implements AutoCloseable {
         var batches = embedder.embed(
             () -> new BlockEmbedder(schema(), inputs, source, features, models.get()), guard, progress);
         held.push(batches);
-        return batches;
+        return batches.peek(batch -> projection.requireCurrent());
     }
 
     /** All of {@link #vectors}, by label and index. */

@@ -31,8 +31,8 @@ import org.neo4j.procedure.TerminationGuard;
 public class EmbedProcedure {
     private static final String GRAPH = "A projection of yours with the labels and types that the model reads.";
     private static final String KEYS = "{ model :: STRING, an alias ('shop') or a version ('shop:3'), nodeLabels = ['*'] :: LIST<STRING>"
-        + " (of the labels that the model embeds), batchSize :: INTEGER (seeds of one run, 1 to 1000000; default: as many as fit"
-        + " 192 MB), concurrency = half the cores :: INTEGER (1 to 4)";
+        + " (of the labels that the model embeds), batchSize :: INTEGER (seeds of one run, 1 to 1000000; default: what"
+        + " costs least within the memory for it), concurrency = half the cores :: INTEGER (1 to 4)";
     private static final String PLAIN = KEYS + " }";
     private static final String MUTATE = KEYS + ", mutateProperty :: STRING,"
         + " ifExists = 'fail' :: STRING ('fail', 'replace' or 'merge': what to do about a property of that name) }";

@@ -169,6 +169,10 @@ class BlockEmbedderTest {
             }
             return new float[2 * seeds];
         }
+
+        @Override
+        public void end() {
+        }
     }
 
     @Test
@@ -206,5 +210,15 @@ class BlockEmbedderTest {
         var embedder = new BlockEmbedder(MANIFEST.blocks(), MANIFEST.inputs(), new HandGraph(), features, new Recorder());
         assertThatThrownBy(() -> embedder.embed("User", new long[] {3})).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("Feature `age` of :User node 3 cannot be encoded as number: A number is expected, found STRING forty.");
+    }
+
+    @Test
+    void afterItsEndAModelGivesNothing() {
+        try (var onnx = OnnxModel.open(MANIFEST, Golden.bytes("padded_blocks/model.onnx"), 1)) {
+            var embedder = embedder(new OnnxBlocksModel(onnx, 2));
+            embedder.end();
+            assertThatThrownBy(() -> embedder.embed("Item", new long[] {101})).hasMessageContaining("ONNX Runtime");
+            assertThat(embedder(new OnnxBlocksModel(onnx, 2)).embed("Item", new long[] {101})).containsExactly(9.875f, -7.75f);
+        }
     }
 }
