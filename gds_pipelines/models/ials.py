@@ -75,12 +75,8 @@ class IALS(UserVectorRecommender):
         self._users, self._items = users, items
 
     def _solve(self, matrix: sp.csr_array, fixed: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Least-squares rows of ``out`` for the rows of ``matrix``, given the vectors of its columns."""
         chosen = self.parameters
-        gram = (chosen.unobserved * (fixed.T @ fixed)).astype(np.float32)
-        strength = np.diff(matrix.indptr) + chosen.unobserved * matrix.shape[1]
-        ridge = (chosen.regularization * strength**chosen.nu).astype(np.float32)
-        _solve_rows(matrix.indptr, matrix.indices, matrix.data, fixed, gram, ridge, out)
+        least_squares(matrix, fixed, chosen.unobserved, chosen.regularization, chosen.nu, out)
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:
@@ -101,6 +97,26 @@ class IALS(UserVectorRecommender):
         out = np.zeros((len(histories), self.parameters.dimension), np.float32)
         self._solve(histories.matrix, self._items, out)
         return out
+
+
+def least_squares(
+    matrix: sp.csr_array,
+    fixed: NDArray[np.float32],
+    unobserved: float,
+    regularization: float,
+    nu: float,
+    out: NDArray[np.float32],
+) -> None:
+    """Least-squares rows of ``out`` [R, D] for the rows of ``matrix`` [R, C], given those of the
+    columns [C, D].
+
+    Every column counts ``unobserved`` with the value 0, those of a row w more with the value 1; the ridge is
+    regularization * (columns of the row + unobserved * C)^nu. A row without columns is zero.
+    """
+    gram = (unobserved * (fixed.T @ fixed)).astype(np.float32)
+    strength = np.diff(matrix.indptr) + unobserved * matrix.shape[1]
+    ridge = (regularization * strength**nu).astype(np.float32)
+    _solve_rows(matrix.indptr, matrix.indices, matrix.data, fixed, gram, ridge, out)
 
 
 @nb.njit(parallel=True, cache=True, fastmath=True, nogil=True)

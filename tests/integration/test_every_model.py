@@ -48,7 +48,7 @@ def shop(server) -> Shop:
     prepared = datasets.get("shop").prepare()
     ingest.write(ingest.plan_tables(prepared.files, prepared.mapping), connection, None)
     task = training_run.subject("shop").task
-    return Shop(connection, task, training_run.read(connection, task))
+    return Shop(connection, task, training_run.read(connection, task, features=True))
 
 
 @dataclass

@@ -11,6 +11,7 @@ from gds_pipelines import models
 from gds_pipelines.errors import InvalidInput, PipelineError, UnknownName
 from gds_pipelines.interactions import Histories, Interactions
 from gds_pipelines.models.base import NotTrained, PropagationRecommender
+from gds_pipelines.node_features import NodeFeatures
 from gds_pipelines.training import TrainingOptions
 
 NAMES = list(models.registry())
@@ -42,6 +43,16 @@ def planted(seed=1, users=1000, items=1000, groups=50, known=10):
     return found, hidden
 
 
+def described(interactions, name, group=20):
+    """With properties of the items, for a model that asks for them; ``group`` items share one text."""
+    if "item features" not in models.recommender(name).info.needs:
+        return interactions
+    texts = [f"group {item // group}" for item in range(interactions.n_items)]
+    prices = [None if item % 7 == 0 else float(item % group) for item in range(interactions.n_items)]
+    columns = {"group": texts, "price": prices}
+    return replace(interactions, item_features=NodeFeatures.of_values(columns))
+
+
 def awkward():
     """A user without items, one with one item, an item without users, unequal weights, no times."""
     rng = np.random.default_rng(5)
@@ -64,11 +75,13 @@ def graph():
 def trained(graph):
     """One model of each name on the planted graph, with the seconds it took."""
     for name in NAMES:  # compile the kernels outside the measured time
-        models.recommender(name)(small(name)).fit(awkward(), options=OPTIONS).recommend([2], 3)
+        models.recommender(name)(small(name)).fit(described(awkward(), name), options=OPTIONS).recommend(
+            [2], 3
+        )
     found = {}
     for name in NAMES:
         started = time.process_time()
-        model = models.recommender(name)(seed=3).fit(graph[0], options=OPTIONS)
+        model = models.recommender(name)(seed=3).fit(described(graph[0], name), options=OPTIONS)
         found[name] = (model, time.process_time() - started)
     return found
 
@@ -94,7 +107,7 @@ def test_planted_neighbours_are_found_in_seconds(name, graph, trained):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_gives_the_same_list(name):
-    data = awkward()
+    data = described(awkward(), name)
     first, second = (
         models.recommender(name)(small(name), seed=4).fit(data, options=OPTIONS) for _ in range(2)
     )
@@ -116,7 +129,7 @@ def test_a_batch_equals_its_users_one_by_one(name, trained):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_seen_items_never_return_and_lists_are_ordered_and_full(name):
-    data = awkward()
+    data = described(awkward(), name)
     model = models.recommender(name)(small(name)).fit(data, options=OPTIONS)
     users = np.arange(data.n_users)
     found = model.recommend(users, data.n_items)
@@ -136,7 +149,7 @@ def test_seen_items_never_return_and_lists_are_ordered_and_full(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_users_without_history_get_the_popular_items(name):
-    data = awkward()
+    data = described(awkward(), name)
     model = models.recommender(name)(small(name)).fit(data, options=OPTIONS)
     popular = np.lexsort((np.arange(data.n_items), -data.item_degrees))
     assert model.recommend([0], 7).items[0].tolist() == popular[:7].tolist()
@@ -153,7 +166,7 @@ def test_a_visitor_is_answered_from_a_list_of_items(name, graph, trained):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_model_answers_like_the_one_that_was_saved(name, tmp_path):
-    data = awkward()
+    data = described(awkward(), name)
     model = models.recommender(name)(small(name), seed=2).fit(data, options=OPTIONS)
     loaded = models.load(model.save(tmp_path / "model"))
     users = np.arange(data.n_users)
@@ -177,6 +190,7 @@ def test_the_payload_is_of_the_stated_contract_with_finite_numbers(name, trained
 @pytest.mark.parametrize("name", NAMES)
 def test_fewer_items_than_k_pads_the_list(name):
     data = Interactions.from_indices([0, 0, 1, 2], [0, 1, 1, 2], user_keys=[1, 2, 3], item_keys=[1, 2, 3])
+    data = described(data, name, group=3)
     found = models.recommender(name)(small(name)).fit(data, options=OPTIONS).recommend([0, 1], 5)
     assert found.items[0].tolist() == [2, -1, -1, -1, -1]
     assert sorted(found.items[1].tolist()) == [-1, -1, -1, 0, 2]
@@ -193,7 +207,7 @@ def propagating():
 
 @pytest.mark.parametrize("name", propagating())
 def test_query_vectors_follow_the_definition_of_the_formats_page(name):
-    data = awkward()
+    data = described(awkward(), name)
     model = models.recommender(name)(small(name)).fit(data, options=OPTIONS)
     payload = model.payload()
     c, e = model.context_vectors().astype(np.float64), model.item_vectors()
@@ -377,6 +391,73 @@ def test_userknn_equals_a_dense_computation():
     for row in similarity:
         row[np.lexsort((np.arange(len(row)), -row.astype(np.float32)))[3:]] = 0
     assert model.scores(np.arange(40)) == pytest.approx(similarity @ x, abs=1e-5)
+
+
+def test_content_equals_cosines_worked_by_hand():
+    """Three items: texts a, a, b; prices at ranks 0, 1, 2 of a quarter circle; the third has no list."""
+    features = NodeFeatures.of_values(
+        {
+            "kind": ["a", "a", "b", None],
+            "price": [1.0, 5.0, 5000.0, None],
+            "tags": [["x"], ["x", "y"], None, None],
+            "new": [True, False, None, None],
+        }
+    )
+    data = Interactions.from_indices(
+        [0, 1, 1, 2], [0, 1, 2, 3], [1.0, 1.0, 0.5, 1.0], user_keys=[1, 2, 3], item_keys=[1, 2, 3, 4]
+    )
+    model = models.recommender("content")().fit(replace(data, item_features=features))
+    # Entries weigh log(1 + 4 / n): x of two items, y of one.
+    x, y = np.log(3.0), np.log(5.0)
+    shared = x / np.hypot(x, y)
+    # Blocks have length 1: items 0 and 1 have four of them, item 2 two, item 3 none.
+    half = np.sqrt(0.5)
+    cosine = np.array(
+        [
+            [1, (1 + half + shared + 0) / 4, (0 + 0) / np.sqrt(8), 0],
+            [(1 + half + shared) / 4, 1, (0 + half) / np.sqrt(8), 0],
+            [0, half / np.sqrt(8), 1, 0],
+        ]
+    )
+    assert model.scores([0])[0] == pytest.approx(cosine[0], abs=1e-6)
+    assert model.scores([1])[0] == pytest.approx(cosine[1] + 0.5 * cosine[2], abs=1e-6)
+    # A user of an item without properties is like one without a history.
+    assert model.recommend([2], 3).items[0].tolist() == [0, 1, 2]
+    # Fewer columns keep the cosines as nearly as they can.
+    narrow = models.recommender("content")({"dimension": 3}).fit(replace(data, item_features=features))
+    assert narrow.item_vectors().shape == (4, 3)
+    assert np.linalg.norm(narrow.item_vectors(), axis=1) == pytest.approx([1, 1, 1, 0], abs=1e-6)
+    with pytest.raises(InvalidInput, match="the task names none"):
+        models.recommender("content")().fit(data)
+
+
+def test_mf_logistic_takes_the_steps_of_plain_sgd():
+    """Against a loop in Python that draws the same negatives: every user lacks one item alone."""
+    from gds_pipelines.models import mf_logistic
+
+    items, rate, ridge = 4, 0.05, 0.1
+    rows, columns = np.nonzero(1 - np.eye(3, items))
+    data = Interactions.from_indices(
+        rows, columns, np.linspace(0.5, 1, len(rows)), user_keys=[1, 2, 3], item_keys=[1, 2, 3, 4]
+    )
+    chosen = {"dimension": 5, "negatives": 2, "learning_rate": rate, "regularization": ridge, "epochs": 3}
+    model = models.recommender("mf-logistic")(chosen, seed=6)
+    learner = mf_logistic._Learner(model, data, None)
+    p, q = (table.double().numpy().copy() for table in (learner.users, learner.items))
+    bias = 0.0
+    for epoch in range(3):
+        for pair in np.random.default_rng([6, epoch]).permutation(len(data)):
+            user, weight = data.user_index[pair], float(data.matrix.data[pair])
+            for item, label in ((data.matrix.indices[pair], 1.0), (user, 0.0), (user, 0.0)):
+                s = bias + p[user, -1] + q[item, -1] + p[user, :-1] @ q[item, :-1]
+                slope = rate * weight * (label - 1 / (1 + np.exp(-s)))
+                a, b = p[user].copy(), q[item].copy()
+                p[user] = (1 - rate * ridge) * a + slope * np.r_[b[:-1], 1.0]
+                q[item] = (1 - rate * ridge) * b + slope * np.r_[a[:-1], 1.0]
+                bias = (1 - rate * ridge) * bias + slope
+    model.fit(data, options=OPTIONS)
+    assert model.user_vectors() == pytest.approx(np.column_stack([p[:, :-1], np.ones(3)]), abs=1e-5)
+    assert model.item_vectors() == pytest.approx(q, abs=1e-5)
 
 
 @pytest.mark.parametrize("dense_items", [100, 0])

@@ -1,0 +1,221 @@
+"""Matrix factorisation by log loss: a dot product with biases, plain SGD over pairs and uniform negatives.
+
+    s(u, i) = b + b_u + b_i + p_u . q_i
+    loss    = sum over pairs of w(u,i) [ -log sigmoid(s(u, i)) - sum over drawn j of log sigmoid(-s(u, j)) ]
+              + regularization / 2 (|p_u|^2 + |q_i|^2 + biases^2) at every step
+
+Every pair and every negative takes its step at once, in one thread, so that a seed decides all numbers. It is
+the point of the source that this, when tuned, passes networks that learn the similarity. Served as
+(p_u, 1) . (q_i, b_i): b and b_u do not move a list. Cost of an epoch: pairs x (negatives + 1) x D.
+Source: Rendle, Krichene, Zhang & Anderson 2020, "Neural collaborative filtering vs. matrix factorization
+revisited".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numba as nb
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gds_pipelines.interactions import Histories, Interactions
+from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
+from gds_pipelines.models.batches import fingerprint, validation_figures
+from gds_pipelines.models.ials import least_squares
+from gds_pipelines.models.parameters import Parameters, param
+from gds_pipelines.training import Learner, Moment, TrainingOptions
+
+FOLD_IN = {"unobserved": 0.1, "regularization": 0.003, "nu": 1.0}
+"""Of the least-squares answer to a visitor's history, the defaults of ``ials``: a mean would point the
+wrong way where an item's bias is below 0."""
+TRIES = 64
+"""Draws before a negative is given up: whoever has nearly every item has hardly any."""
+
+
+@dataclass(frozen=True)
+class MFLogisticParameters(Parameters):
+    dimension: int = param(192, "length of the vectors", low=1, high=2048)
+    epochs: int = param(256, "passes over the pairs", low=1, high=10_000)
+    negatives: int = param(8, "items drawn a pair", low=1, high=1000)
+    learning_rate: float = param(
+        0.002, "of every single step", above=0.0, high=1.0, search=(0.001, 0.01, "log")
+    )
+    regularization: float = param(
+        0.005, "ridge of the vectors and biases a step touches", low=0.0, search=(0.001, 0.03, "log")
+    )
+    spread: float = param(0.1, "standard deviation of a number of a start vector", above=0.0)
+    step_pairs: int = param(65_536, "pairs between two looks at the clock", low=1)
+
+
+class MFLogistic(UserVectorRecommender):
+    info = ModelInfo(
+        name="mf-logistic",
+        title="Matrix factorisation with biases by log loss",
+        source="Rendle et al. 2020, Neural collaborative filtering vs. matrix factorization revisited",
+        contract="vectors/1",
+    )
+    Parameters = MFLogisticParameters
+    search_with: ClassVar = {"dimension": 32, "epochs": 64}
+    cold = "fold-in"
+
+    def _fit(
+        self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
+    ) -> None:
+        # A step of one pair is nothing a GPU could share out.
+        super()._fit(interactions, validation, replace(options, accelerator="cpu", devices=1))
+
+    def _learner(self, interactions: Interactions, validation: Interactions | None) -> _Learner:
+        return _Learner(self, interactions, validation)
+
+    def _cold_parameters(self) -> dict[str, Any]:
+        return {**FOLD_IN, "items": self.train.n_items}
+
+    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
+        out = np.zeros((len(histories), self._items.shape[1]), np.float32)
+        least_squares(histories.matrix, self._items, *FOLD_IN.values(), out)
+        return out
+
+    @classmethod
+    def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:
+        rows = interactions.n_users + interactions.n_items
+        return 4 * 2 * (parameters.dimension + 1) * rows + 24 * len(interactions)
+
+
+class _Learner(Learner):
+    """Tables [rows, D + 1]; the last column is the bias."""
+
+    manual = True
+    final_share = 1.0
+    warmup = 1
+
+    def __init__(
+        self, model: MFLogistic, interactions: Interactions, validation: Interactions | None
+    ) -> None:
+        super().__init__()
+        chosen = model.parameters
+        self.name, self.seed, self.hyperparameters = model.info.name, model.seed, chosen.to_mapping()
+        self.epochs, self.learning_rate = chosen.epochs, chosen.learning_rate
+        self.chosen, self.matrix = chosen, interactions.matrix
+        self.owner = interactions.user_index.astype(np.int32)
+        self.fingerprint = fingerprint(interactions)
+        start = torch.Generator().manual_seed(model.seed)
+        for name, rows in (("users", interactions.n_users), ("items", interactions.n_items)):
+            table = chosen.spread * torch.randn(rows, chosen.dimension + 1, generator=start)
+            table[:, -1] = 0
+            self.register_buffer(name, table)
+        self.register_buffer("bias", torch.zeros(1))
+        self.model, self.validation = model, validation
+
+    def steps(self) -> int:
+        return max(1, -(-len(self.owner) // self.chosen.step_pairs))
+
+    def begin_epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        return rng.permutation(len(self.owner))
+
+    def forward(self, moment: Moment) -> torch.Tensor:
+        raise TypeError("mf-logistic takes whole steps by `advance`")
+
+    def advance(self, moment: Moment, learning_rate: float) -> float:
+        size = self.chosen.step_pairs
+        order = moment.shared[moment.step * size : (moment.step + 1) * size]
+        m = self.matrix
+        total = _steps(
+            order,
+            self.owner,
+            *(m.indptr, m.indices, m.data),
+            *(self.users.numpy(), self.items.numpy(), self.bias.numpy()),
+            self.chosen.negatives,
+            np.float32(learning_rate),
+            np.float32(self.chosen.regularization),
+            moment.rng.integers(0, 2**63, dtype=np.uint64),
+        )
+        return total / max(1, len(order))
+
+    def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(p, 1) of the users and (q, b) of the items."""
+        users, items = self.users.numpy().copy(), self.items.numpy().copy()
+        users[:, -1] = 1
+        return users, items
+
+    def evaluate(self) -> Mapping[str, float] | None:
+        if self.validation is None:
+            return None
+        self.model._users, self.model._items = self.vectors()
+        return validation_figures(self.model, self.validation)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _mixed(z):
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@nb.njit(cache=True, nogil=True)
+def _has(index, low, high, item):
+    """Whether a sorted row has the item."""
+    end = high
+    while low < high:
+        middle = (low + high) >> 1
+        if index[middle] < item:
+            low = middle + 1
+        else:
+            high = middle
+    return low < end and index[low] == item
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True)
+def _one(p, q, width, bias, label, weight, rate, shrink):
+    """One step of one example, in place; its loss."""
+    s = np.float32(0)
+    for d in range(width):
+        s += p[d] * q[d]
+    s += bias[0] + p[width] + q[width]
+    # log(1 + exp(x)), x = -s for a positive and s for a negative; exp(-|s|) serves loss and slope
+    near = np.exp(-abs(s))
+    high = np.float32(1) / (np.float32(1) + near)
+    chance = high if s > 0 else np.float32(1) - high
+    wrong = -s if label > 0 else s
+    slope = rate * weight * (label - chance)
+    for d in range(width):
+        a = p[d]
+        b = q[d]
+        p[d] = shrink * a + slope * b
+        q[d] = shrink * b + slope * a
+    p[width] = shrink * p[width] + slope
+    q[width] = shrink * q[width] + slope
+    bias[0] = shrink * bias[0] + slope
+    return weight * (max(wrong, np.float32(0)) - np.log(high))
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True)
+def _steps(order, owner, pointer, index, data, users, items, bias, negatives, rate, ridge, seed):
+    """A positive and its negatives for every pair of ``order``, one after the other; the sum of losses."""
+    total = 0.0
+    state = np.uint64(seed)
+    count = np.uint64(items.shape[0])
+    width = users.shape[1] - 1
+    one = np.float32(1)
+    shrink = one - rate * ridge
+    p = np.empty(width + 1, np.float32)  # the user in hand, apart from all tables, so that loops need no care
+    for pair in order:
+        u = owner[pair]
+        w = data[pair]
+        p[:] = users[u]
+        total += _one(p, items[index[pair]], width, bias, one, w, rate, shrink)
+        low, high = pointer[u], pointer[u + 1]
+        if high - low < items.shape[0]:
+            for _ in range(negatives):
+                for _ in range(TRIES):
+                    state += np.uint64(0x9E3779B97F4A7C15)
+                    # The upper half times the count, shifted: even, without a division.
+                    j = np.int64(((_mixed(state) >> np.uint64(32)) * count) >> np.uint64(32))
+                    if not _has(index, low, high, j):
+                        total += _one(p, items[j], width, bias, np.float32(0), w, rate, shrink)
+                        break
+        users[u] = p
+    return total
