@@ -111,6 +111,7 @@ def deploy(
     dry_run: bool = False,
     project: Projector | None = None,
     grant: Mapping[str, Any] | None = None,
+    lease: Mapping[str, Any] | None = None,
     switch: bool = True,
     expected: int | None = None,
     on_loaded: Callable[[LoadedVersion], None] = lambda loaded: None,
@@ -127,6 +128,7 @@ def deploy(
         dry_run: check and count, write nothing.
         project: how a task is projected; the default is ``gds_pipelines.projection``.
         grant: ``{jobId, token}`` of a lease, which opens ``graph_name`` of another user.
+        lease: the same map, for the registry: what is written is the lease holder's, or is not written.
         switch: False leaves the alias where it is and removes no version that is finished.
         expected: the version the alias must still point to when it is moved (0: none); by default what it
             points to now.
@@ -145,7 +147,7 @@ def deploy(
     name = check_name("model", name or manifest["model"].replace("-", "_"))
     alias = check_name("alias", alias or name)
     task = Task.from_mapping(manifest["task"])
-    registry, timer = Registry(connection), _Timer()
+    registry, timer = Registry(connection, lease), _Timer()
 
     on_step("Comparing the artefact with the graph")
     with timer.step("check"):

@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import neo4j
+
 from gds_pipelines.connection import Connection
 from gds_pipelines.errors import InvalidInput, PipelineError
 
 UNFINISHED = ("loading", "building")
+_LOADED = "name, version, contract, sha256, state, partsMissing"
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
@@ -69,8 +72,14 @@ class LoadedVersion:
 class Registry:
     """The models of one database."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, lease: Mapping[str, Any] | None = None) -> None:
+        """
+        Args:
+            lease: ``{jobId, token}`` of a job: what is written is written in one transaction with a report on
+                it, so by the worker that has the lease or not at all.
+        """
         self._connection = connection
+        self._lease = dict(lease or {})
 
     def versions(self, name: str | None = None) -> list[ModelVersion]:
         """All versions, or those of one name, by name and version."""
@@ -87,8 +96,9 @@ class Registry:
 
     def load(self, name: str, core: bytes, configuration: Mapping[str, Any] | None = None) -> LoadedVersion:
         """Store the core zip as a version of ``name``; one that holds the same bytes is taken again."""
-        record = self._connection.execute(
+        record = self._write(
             "CALL gnn.model.load($name, $artefact, $config)",
+            _LOADED,
             name=name,
             artefact=core,
             config=dict(configuration or {}),
@@ -97,8 +107,9 @@ class Registry:
 
     def add_part(self, name: str, version: int, file: str, index: int, data: bytes) -> LoadedVersion:
         """Store one piece; safe to repeat."""
-        record = self._connection.execute(
+        record = self._write(
             "CALL gnn.model.addPart($name, $version, $file, $index, $bytes)",
+            _LOADED,
             name=name,
             version=version,
             file=file,
@@ -134,8 +145,9 @@ class Registry:
         config: dict[str, Any] = {"version": version}
         if expected is not None:
             config["expected"] = expected
-        self._connection.execute(
+        self._write(
             "CALL gnn.model.alias($alias, $name, $config)",
+            "version",
             alias=alias,
             name=name,
             config=config,
@@ -153,6 +165,15 @@ class Registry:
             ):
                 return json.loads(record["bytes"])
         raise PipelineError(f"{name}:{version} has no manifest. See: CALL gnn.model.list()")
+
+    def _write(self, call: str, columns: str, **parameters: Any) -> list[neo4j.Record]:
+        if not self._lease:
+            return self._connection.execute(call, **parameters)
+        return self._connection.execute(
+            f"CALL gnn.job.report($jobId, $token, {{}}) YIELD status {call} YIELD {columns} RETURN {columns}",
+            **parameters,
+            **self._lease,
+        )
 
     def drop(self, name: str, version: int) -> None:
         """Remove one version with its parts, vectors and index, if it is there; refused under an alias."""

@@ -163,11 +163,12 @@ def progress_of(beat: Heartbeat, first: float, last: float) -> Callable[[Any], N
     """A ``TrainingOptions.on_progress`` that maps a run onto the share [first, last] of the job."""
 
     def tell(progress: Any) -> None:
+        left = progress.seconds_left
         beat.note(
             progress=first + (last - first) * progress.fraction,
             epoch=progress.epoch,
             metrics={"loss": progress.loss} | dict(progress.metrics),
-            timeLeftMillis=max(0, int(progress.seconds_left * 1000)),
+            **({"timeLeftMillis": max(0, round(left * 1000))} if math.isfinite(left) else {}),
         )
 
     return tell

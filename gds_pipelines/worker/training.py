@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from neo4j.exceptions import ClientError
+from neo4j.exceptions import ClientError, DriverError, TransientError
 
 from gds_pipelines import models, splits
 from gds_pipelines.connection import Connection, in_words
@@ -70,7 +70,9 @@ class TrainingWork:
         try:
             with job_graphs(self.connection, lease, job) as graphs:
                 final = _Attempt(self, lease, job, graphs, folder, beat).run()
-        except (PipelineError, ClientError):
+        except (LeaseLost, DriverError, TransientError):
+            raise
+        except Exception:
             # Cancelled and failed jobs do not go on; one that was lost, or handed back, does.
             if beat.canceling.is_set() or not beat.must_stop():
                 _tidy(folder, keep_artefact=not beat.canceling.is_set())
@@ -297,6 +299,7 @@ class _Attempt:
             name=self._job.model_name,
             graph_name=graph,
             grant=grant,
+            lease=self._lease.grant,
             switch=found.deploy,
             expected=found.expected,
             on_loaded=self._claim,

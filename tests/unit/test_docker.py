@@ -107,15 +107,20 @@ def test_services_have_no_rights_they_do_not_need(service):
 
 def test_only_loopback_is_published_and_only_by_the_database():
     published = {name: service.get("ports", []) for name, service in COMPOSE["services"].items()}
-    assert published == {"database": ["127.0.0.1:7474:7474", "127.0.0.1:7687:7687"], "trainer": []}
+    assert published == {
+        "database": ["127.0.0.1:7474:7474", "127.0.0.1:7687:7687"],
+        "trainer": [],
+        "worker": [],
+    }
 
 
 def test_authentication_is_on_and_no_password_is_in_the_files():
     database = COMPOSE["services"]["database"]["environment"]
-    trainer = COMPOSE["services"]["trainer"]["environment"]
     # ":?" stops compose with the sentence that follows when the variable is missing.
     assert re.fullmatch(r"neo4j/\$\{NEO4J_PASSWORD:\?[^}]+\}", database["NEO4J_AUTH"])
-    assert re.fullmatch(r"\$\{NEO4J_PASSWORD:\?[^}]+\}", trainer["NEO4J_PASSWORD"])
+    for name in ("trainer", "worker"):
+        given = COMPOSE["services"][name]["environment"]["NEO4J_PASSWORD"]
+        assert re.fullmatch(r"\$\{NEO4J_PASSWORD:\?[^}]+\}", given)
     # In the database's container every NEO4J_ variable becomes a setting, and Neo4j refuses unknown ones.
     assert "NEO4J_PASSWORD" not in database
     assert all("PASSWORD" not in rest for recipe in RECIPES for _, rest in instructions(recipe))
@@ -133,11 +138,20 @@ def test_settings_of_the_image_are_those_we_ask_of_any_neo4j(tmp_path):
     assert asked.items() <= settings.items()
 
 
-def test_the_gpu_file_adds_a_gpu_to_the_trainer_and_nothing_else():
-    assert set(GPU["services"]) == {"trainer"}
-    assert set(GPU["services"]["trainer"]) == {"deploy"}
-    device = GPU["services"]["trainer"]["deploy"]["resources"]["reservations"]["devices"][0]
-    assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+def test_the_gpu_file_adds_a_gpu_to_trainer_and_worker_and_nothing_else():
+    assert set(GPU["services"]) == {"trainer", "worker"}
+    for service in GPU["services"].values():
+        assert set(service) == {"deploy"}
+        device = service["deploy"]["resources"]["reservations"]["devices"][0]
+        assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+
+
+def test_the_worker_is_the_user_whom_the_database_lets_work_and_its_checkpoints_outlive_it():
+    worker = COMPOSE["services"]["worker"]
+    allowed = COMPOSE["services"]["database"]["environment"]["NEO4J_server_gnn_worker_users"]
+    assert worker["environment"]["NEO4J_USERNAME"] == allowed
+    assert worker["command"][:2] == ["worker", "--checkpoints"]
+    assert any(worker["command"][2].startswith(volume.partition(":")[2]) for volume in worker["volumes"])
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
