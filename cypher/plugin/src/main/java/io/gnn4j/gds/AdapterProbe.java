@@ -7,6 +7,7 @@ import java.lang.reflect.Proxy;
 import java.time.ZonedDateTime;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.neo4j.gds.NodeLabel;
 import org.neo4j.gds.RelationshipType;
@@ -69,6 +70,9 @@ final class AdapterProbe {
             draft.set(8, null);
             draft.publish();
         }
+        var made = graph.relationships("MADE", "score");
+        made.add(8, 9, 0.5);
+        made.publish();
         // The whole graph as one type, and ids that have to be sorted, go other ways.
         var whole = graph.typed(List.of("Other"), List.of(), guard);
         whole.relationshipCount(whole.relations(List.of(), guard).get(0), guard);
@@ -87,6 +91,7 @@ final class AdapterProbe {
     private static GraphStore store() {
         var ids = proxy(IdMap.class, Map.of(
             "nodeCount", arguments -> arguments == null || arguments[0].equals(OTHER) ? 2L : 1L,
+            "rootNodeCount", arguments -> OptionalLong.of(2),
             "hasLabel", arguments -> arguments[1].equals(OTHER) || (long) arguments[0] == 1,
             "toOriginalNodeId", arguments -> 9 - (long) arguments[0],
             "toMappedNodeId", arguments -> 9 - (long) arguments[0],
@@ -131,6 +136,7 @@ final class AdapterProbe {
                 values.hasValue(0);
                 return null;
             }),
+            Map.entry("addRelationshipType", arguments -> null),
             Map.entry("getGraph", arguments -> copy),
             Map.entry("getCompositeRelationshipIterator", arguments -> composite)));
     }

@@ -8,6 +8,7 @@ import io.gnn4j.graph.ProjectedGraph;
 import io.gnn4j.graph.PropertyDraft;
 import io.gnn4j.graph.PropertySpec;
 import io.gnn4j.graph.PropertyType;
+import io.gnn4j.graph.RelationshipDraft;
 import io.gnn4j.graph.TypedGraph;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
@@ -163,6 +164,11 @@ final class OpenGdsGraph implements ProjectedGraph {
         return new OpenGdsDraft(
             store, List.copyOf(under), under.size() == known.size(), property, type,
             merge ? store.nodeProperty(property).values() : null);
+    }
+
+    @Override
+    public RelationshipDraft relationships(String type, String property) {
+        return new OpenGdsRelationships(name, store, type, property);
     }
 
     private static void unknown(String key, List<String> names, List<String> known, List<String> faults) {

@@ -55,4 +55,12 @@ public interface ProjectedGraph {
      *     when values are to be merged into a property of another type
      */
     PropertyDraft draft(List<String> labels, String property, PropertyType type, PropertyDraft.IfExists ifExists);
+
+    /**
+     * Directed relationships of a new type, to be filled and published.
+     *
+     * @param property holds the number of each
+     * @throws io.gnn4j.config.InvalidConfiguration when the type exists
+     */
+    RelationshipDraft relationships(String type, String property);
 }

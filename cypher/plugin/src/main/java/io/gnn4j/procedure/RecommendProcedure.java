@@ -132,7 +132,7 @@ public class RecommendProcedure {
         return Set.of();
     }
 
-    private static Iterator<RecommendRow> rows(AnswerCall call, Iterator<Recommendation> recommendations) {
+    static Iterator<RecommendRow> rows(AnswerCall call, Iterator<Recommendation> recommendations) {
         return new Iterator<>() {
             @Override
             public boolean hasNext() {

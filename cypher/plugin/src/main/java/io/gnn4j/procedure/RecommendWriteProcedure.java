@@ -69,7 +69,7 @@ public class RecommendWriteProcedure {
             var writer = new ListWriter(config.relationshipType(), task.to(), model == null ? lists.method() : model.name(),
                 model == null ? 0 : model.version(), at, config.since());
             var done = writer.run(gnn.database(), gnn.security(), users(config, task), config.batchSize(), lists.concurrency(),
-                (own, users) -> lists(own, lists, reference, users), guard::check);
+                (own, users) -> lists(gnn, own, guard, lists, reference, users), guard::check);
             return Stream.of(new WriteRow(done.users(), done.written(), done.deleted(), done.kept(), done.missing(),
                 writer.model(), writer.version(), at, done.committed(), done.failed(), done.firstError(),
                 (System.nanoTime() - start) / 1_000_000));
@@ -116,7 +116,8 @@ public class RecommendWriteProcedure {
     }
 
     /** In a transaction of the writer's own: what is read there is what is written there. */
-    private List<Row> lists(Transaction own, RecommendConfig config, String reference, List<Long> users) {
+    static List<Row> lists(
+            GnnContext gnn, Transaction own, TerminationGuard guard, RecommendConfig config, String reference, List<Long> users) {
         try (var call = new AnswerCall(gnn, own, guard)) {
             var rows = new ArrayList<Row>();
             RecommendProcedure.answer(call, config, reference, Set.of(), users).forEachRemaining(row ->

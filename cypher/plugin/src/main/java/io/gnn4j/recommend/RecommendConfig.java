@@ -91,6 +91,18 @@ public record RecommendConfig(
         return config;
     }
 
+    /** As {@link #lists}, for one model that stands under another key and brings its task. @param model alias or version */
+    static RecommendConfig predictions(ConfigMap map, String model, ToLongFunction<Object> nodeId) {
+        return common(map, model, null, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), null, null, seen(map),
+            map.getStrings("blockedTypes", List.of()), false).with(rerank(map));
+    }
+
+    /** The same with other items that may come back. */
+    public RecommendConfig among(long[] ids) {
+        return new RecommendConfig(model, method, task, topK, concurrency, maxDegree, ids, exclude, history, context, filter, maxPer,
+            seen, blockedTypes, cosine, walk, blend, arrangement, rerank, timeBudgetMillis);
+    }
+
     /** How lists of many users are made: a part of a larger map, which is checked by whoever reads that. */
     static RecommendConfig lists(ConfigMap map, ToLongFunction<Object> nodeId) {
         return common(map, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), null, null, seen(map),
@@ -109,6 +121,13 @@ public record RecommendConfig(
     private static RecommendConfig common(
             ConfigMap map, ToLongFunction<Object> nodeId, List<String> methods, long[] history, long[] context,
             Map<String, Long> seen, List<String> blockedTypes, boolean cosine) {
+        return common(map, map.getString("model", null), map.has("task") ? Task.read(map.getMap("task")) : null, nodeId, methods, history,
+            context, seen, blockedTypes, cosine);
+    }
+
+    private static RecommendConfig common(
+            ConfigMap map, String model, Task task, ToLongFunction<Object> nodeId, List<String> methods, long[] history, long[] context,
+            Map<String, Long> seen, List<String> blockedTypes, boolean cosine) {
         var exclude = ids(map, "exclude", nodeId);
         var blend = map.has("blend") ? Blend.read(map.getMap("blend"), nodeId) : null;
         var method = map.getChoice("method", blend == null ? VECTOR : BLEND, methods);
@@ -119,9 +138,9 @@ public record RecommendConfig(
         }
         var topK = map.getInt("topK", 10, 1, MAX_TOP_K);
         return new RecommendConfig(
-            map.getString("model", null),
+            model,
             method,
-            map.has("task") ? Task.read(map.getMap("task")) : null,
+            task,
             topK,
             map.getInt("concurrency", Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, 4), 1, 4),
             map.getInt("maxDegree", MAX_DEGREE, 1, 1_000_000),
