@@ -1,0 +1,99 @@
+"""Jobs of ``gnn.pipeline.train`` and the workers that do them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pandas import DataFrame
+
+from gds_pipelines.client.calls import Calls
+from gds_pipelines.client.results import JobState
+from gds_pipelines.errors import PipelineError
+
+ENDED = frozenset({"FINISHED", "FAILED", "CANCELED"})
+_POLL_SECONDS = 1.0
+
+
+class Job:
+    """A training job, with the methods that the official client's handles of jobs have."""
+
+    def __init__(self, job_id: str, calls: Calls) -> None:
+        self._id = job_id
+        self._calls = calls
+
+    def job_id(self) -> str:
+        return self._id
+
+    def details(self) -> JobState:
+        """How it stands now.
+
+        Raises:
+            PipelineError: if the signed-in user has no such job.
+        """
+        row = self._calls.row("CALL gnn.job.show($id)", id=self._id)
+        if row is None:
+            raise PipelineError(f"There is no job '{self._id}' of yours. See: gnn.job.list()")
+        return JobState.model_validate(row)
+
+    def status(self) -> str:
+        """PENDING, RUNNING, CANCELING, FINISHED, FAILED or CANCELED."""
+        return self.details().status
+
+    def done(self) -> bool:
+        return self.status() in ENDED
+
+    def wait(self, timeout: float | None = None) -> JobState:
+        """Until it has ended, in whatever way; being interrupted does not cancel it.
+
+        Args:
+            timeout: seconds; None waits for ever.
+        Raises:
+            PipelineError: when the time is over, with what the job is doing.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while (state := self.details()).status not in ENDED:
+            if until is not None and time.monotonic() >= until:
+                raise PipelineError(
+                    f"Job {self._id} is {state.status} after {timeout:g} s: {state.message or 'no message'}. "
+                    "It goes on; see gnn.job.list() and gnn.worker.list(), or end it with cancel()."
+                )
+            time.sleep(_POLL_SECONDS)
+        return state
+
+    def log(self, **config: Any) -> DataFrame:
+        """What the worker said: ``at``, ``level``, ``message``, oldest first."""
+        return self._calls.rows("CALL gnn.job.log($id, $config)", id=self._id, config=config)
+
+    def cancel(self) -> JobState:
+        """Ask it to stop; a worker that is at it does so at its next report."""
+        self._calls.row("CALL gnn.job.cancel($id) YIELD status RETURN status", "WRITE", id=self._id)
+        return self.details()
+
+
+class JobEndpoints:
+    """``gnn.job``: the signed-in user's own jobs."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def list(self) -> DataFrame:
+        """All of them, one a row."""
+        return self._calls.rows("CALL gnn.job.list()")
+
+    def get(self, job_id: str) -> Job:
+        """Raises PipelineError where there is none of that id."""
+        job = Job(job_id, self._calls)
+        job.details()
+        return job
+
+
+class WorkerEndpoints:
+    """``gnn.worker``."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def list(self) -> DataFrame:
+        """``worker``, ``device``, ``lastSeen``, ``jobId``."""
+        return self._calls.rows("CALL gnn.worker.list()")
