@@ -2,15 +2,19 @@
 package io.gnn4j.extension;
 
 import io.gnn4j.graph.GdsProbe;
+import io.gnn4j.job.JobKey;
 import io.gnn4j.memory.GraphCaches;
 import io.gnn4j.memory.MemoryBudget;
+import io.gnn4j.registry.Jobs;
 import io.gnn4j.registry.Models;
+import java.io.IOException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.neo4j.configuration.Config;
+import org.neo4j.configuration.GraphDatabaseSettings;
 import org.neo4j.dbms.api.DatabaseManagementService;
 import org.neo4j.kernel.api.procedure.GlobalProcedures;
 import org.neo4j.kernel.extension.ExtensionFactory;
@@ -18,6 +22,7 @@ import org.neo4j.kernel.extension.ExtensionType;
 import org.neo4j.kernel.extension.context.ExtensionContext;
 import org.neo4j.kernel.lifecycle.Lifecycle;
 import org.neo4j.kernel.lifecycle.LifecycleAdapter;
+import org.neo4j.logging.InternalLogProvider;
 import org.neo4j.logging.internal.LogService;
 
 /** Starts the plugin with the server and registers what procedures are given by {@code @Context}. */
@@ -47,8 +52,10 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
         var graphCaches = new GraphCaches(memory);
         var sweep = new ModelSweep(dependencies.databases(), models, logs);
         var helpers = helpers();
+        var graphs = GdsProbe.find();
+        var jobs = new Jobs(jobKey(config, logs), graphs, System::currentTimeMillis, config.get(GnnSettings.WORKER_LEASE).toMillis());
         var services = new GnnServices(
-            GdsProbe.find(), config, dependencies.databases(), logs, models, memory, caches, graphCaches, helpers);
+            graphs, config, dependencies.databases(), logs, models, memory, caches, graphCaches, jobs, helpers);
         dependencies.procedures().registerComponent(
             GnnContext.class,
             call -> new GnnContext(
@@ -74,6 +81,18 @@ public final class GnnExtension extends ExtensionFactory<GnnExtension.Dependenci
                 models.close();
             }
         };
+    }
+
+    /** Beside the databases, so that a copy of the data folder knows its jobs. */
+    private static JobKey jobKey(Config config, InternalLogProvider logs) {
+        var file = config.get(GraphDatabaseSettings.data_directory).resolve("gnn").resolve("jobs.key");
+        try {
+            return JobKey.of(file);
+        } catch (IOException failure) {
+            logs.getLog(GnnExtension.class).warn("Training jobs will not outlive this run of the server: " + file + " can be neither read"
+                + " nor made (" + failure.getMessage() + ").");
+            return JobKey.temporary();
+        }
     }
 
     /** Threads that help calls; when all are busy a call does its work alone. */

@@ -4,6 +4,7 @@ package io.gnn4j.extension;
 import io.gnn4j.graph.GraphCatalog;
 import io.gnn4j.memory.GraphCaches;
 import io.gnn4j.memory.MemoryBudget;
+import io.gnn4j.registry.Jobs;
 import io.gnn4j.registry.Models;
 import java.util.concurrent.Executor;
 import org.neo4j.configuration.Config;
@@ -20,6 +21,7 @@ public record GnnServices(
     MemoryBudget memory,
     LiveCaches caches,
     GraphCaches graphCaches,
+    Jobs jobs,
     Executor helpers) {
 
     /** Bytes all caches may take together. */

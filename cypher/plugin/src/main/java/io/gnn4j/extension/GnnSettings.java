@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.extension;
 
+import static org.neo4j.configuration.SettingConstraints.range;
 import static org.neo4j.configuration.SettingImpl.newBuilder;
 import static org.neo4j.configuration.SettingValueParsers.BOOL;
 import static org.neo4j.configuration.SettingValueParsers.BYTES;
+import static org.neo4j.configuration.SettingValueParsers.DURATION;
 import static org.neo4j.configuration.SettingValueParsers.INT;
 import static org.neo4j.configuration.SettingValueParsers.STRING;
 import static org.neo4j.configuration.SettingValueParsers.listOf;
 
+import java.time.Duration;
 import java.util.List;
 import org.neo4j.configuration.Description;
 import org.neo4j.configuration.SettingsDeclaration;
@@ -31,6 +34,10 @@ public final class GnnSettings implements SettingsDeclaration {
     @Description("The users who may work on training jobs.")
     public static final Setting<List<String>> WORKER_USERS =
         newBuilder("server.gnn.worker.users", listOf(STRING), List.of()).build();
+
+    @Description("How long a worker may be silent before its job goes to the next one.")
+    public static final Setting<Duration> WORKER_LEASE = newBuilder("server.gnn.worker.lease", DURATION, Duration.ofSeconds(60))
+        .addConstraint(range(Duration.ofSeconds(1), Duration.ofHours(1))).build();
 
     @Description("Whether committed changes are followed to keep vectors fresh.")
     public static final Setting<Boolean> REFRESH_ENABLED = newBuilder("server.gnn.refresh.enabled", BOOL, true).build();

@@ -31,12 +31,13 @@ final class EmbedCall implements AutoCloseable {
     private final ResourceStack held = new ResourceStack();
     private final ModelLease lease;
     private final ProjectedGraph projection;
+    private final String owner;
     private final TypedGraph graph;
     private final GraphEmbedder embedder;
     private final LiveGraph live;
 
     /** Opens graph and model, and takes no memory worth naming. */
-    EmbedCall(GnnContext gnn, Transaction tx, Runnable guard, String graphName, EmbedConfig config, ModelLease lease) {
+    EmbedCall(GnnContext gnn, Transaction tx, Runnable guard, JobAccess access, String graphName, EmbedConfig config, ModelLease lease) {
         this.gnn = gnn;
         this.tx = tx;
         this.guard = guard;
@@ -46,7 +47,9 @@ final class EmbedCall implements AutoCloseable {
             requireBlocks(lease.model());
             live = new LiveGraph(tx);
             held.push(live);
-            projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
+            var opened = access.open(tx, graphName);
+            projection = opened.graph();
+            owner = opened.owner();
             graph = projection.typed(labels(), labels(), guard);
             embedder = new GraphEmbedder(schema(), lease.model().dimension(), graph, config);
         } catch (RuntimeException | Error wrong) {
@@ -76,7 +79,7 @@ final class EmbedCall implements AutoCloseable {
     }
 
     private ProjectedNeighbours.Access access() {
-        return new ProjectedNeighbours.Access(gnn.services().graphCaches(), gnn.databaseName(), gnn.user(), projection, guard);
+        return new ProjectedNeighbours.Access(gnn.services().graphCaches(), gnn.databaseName(), owner, projection, guard);
     }
 
     /** Relationships that the model reads, once for each direction it reads them in. */

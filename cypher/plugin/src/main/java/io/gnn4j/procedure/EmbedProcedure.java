@@ -179,7 +179,7 @@ public class EmbedProcedure {
     }
 
     private EmbedCall open(String graphName, EmbedConfig config) {
-        return new EmbedCall(gnn, tx, guard::check, graphName, config,
+        return new EmbedCall(gnn, tx, guard::check, JobAccess.own(gnn), graphName, config,
             gnn.services().models().acquireComplete(gnn.database(), tx, config.model(), null));
     }
 

@@ -37,7 +37,7 @@ public class EmbedPropagateProcedure {
         + " vectors/1, item-weights/1 and lists/1, which need none.";
 
     private static final String CONFIGURATION = "{ model :: STRING, an alias ('shop') or a version ('shop:3'), version :: INTEGER,"
-        + " beside the name of a model, concurrency :: INTEGER, 1 to 4, half the cores by default }";
+        + " beside the name of a model, concurrency :: INTEGER, 1 to 4, half the cores by default }." + JobAccess.KEYS;
 
     @Context
     public GnnContext gnn;
@@ -60,11 +60,12 @@ public class EmbedPropagateProcedure {
     public Stream<PropagateRow> propagate(
             @Name(value = "graphName", description = GRAPH) String graphName,
             @Name(value = "configuration", description = CONFIGURATION) Map<String, Object> configuration) {
-        var config = PropagateConfig.parse(configuration);
+        var access = JobAccess.of(gnn, configuration, "gnn.embed.propagate");
+        var config = PropagateConfig.parse(access.configuration());
         new ModelUsers(gnn.services().config().get(GnnSettings.MODEL_LOAD_USERS)).require(gnn.security(), "gnn.embed.propagate");
         OwnTransactions.requireNoWrites(tx, "gnn.embed.propagate");
         try (var guarded = new CallGuard("gnn.embed.propagate", guard)) {
-            var own = new OwnTransactions(gnn.database(), gnn.security(), guarded);
+            var own = new OwnTransactions(gnn.database(), gnn.security(), guarded, access.admission());
             var threads = new Parallel(gnn.services().helpers(), config.concurrency(), guard::check);
             var status = ((InternalTransaction) tx).kernelTransaction();
             Consumer<String> progress = text -> {
@@ -79,10 +80,10 @@ public class EmbedPropagateProcedure {
             }
             if (Manifest.PADDED_BLOCKS.equals(model.contract())) {
                 return Stream.of(new PropagateRow(
-                    propagator.run(model, () -> embed(model, graphName, config, progress), config)));
+                    propagator.run(model, () -> embed(model, access, graphName, config, progress), config)));
             }
             var task = Task.of(model.task());
-            var projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
+            var projection = access.open(tx, graphName).graph();
             var graph = TaskGraph.of(projection, task, guard::check);
             var estimate = Propagator.estimate(model, graph, guard::check);
             return Stream.of(new PropagateRow(
@@ -91,9 +92,10 @@ public class EmbedPropagateProcedure {
     }
 
     /** What a model of padded-blocks/1 has instead of propagating: every node embedded from its surroundings. */
-    private Propagator.Embedding embed(ServedModel model, String graphName, PropagateConfig config, Consumer<String> progress) {
+    private Propagator.Embedding embed(
+            ServedModel model, JobAccess access, String graphName, PropagateConfig config, Consumer<String> progress) {
         var clock = new LapClock();
-        try (var call = embedCall(model, graphName, config)) {
+        try (var call = embedCall(model, access, graphName, config)) {
             var rows = call.embedder().labels().stream().map(call::rows).toList();
             var batches = call.vectors(true, progress);
             var preProcessing = clock.lap();
@@ -103,8 +105,8 @@ public class EmbedPropagateProcedure {
         }
     }
 
-    private EmbedCall embedCall(ServedModel model, String graphName, PropagateConfig config) {
-        return new EmbedCall(gnn, tx, guard::check, graphName, EmbedConfig.all(model.reference(), config.concurrency()),
+    private EmbedCall embedCall(ServedModel model, JobAccess access, String graphName, PropagateConfig config) {
+        return new EmbedCall(gnn, tx, guard::check, access, graphName, EmbedConfig.all(model.reference(), config.concurrency()),
             gnn.services().models().acquireComplete(gnn.database(), tx, model.name(), model.version()));
     }
 
@@ -137,7 +139,8 @@ public class EmbedPropagateProcedure {
     public Stream<EstimateRow> estimate(
             @Name(value = "graphName", description = GRAPH) String graphName,
             @Name(value = "configuration", description = CONFIGURATION) Map<String, Object> configuration) {
-        var config = PropagateConfig.parse(configuration);
+        var access = JobAccess.of(gnn, configuration, "gnn.embed.propagate.estimate");
+        var config = PropagateConfig.parse(access.configuration());
         var own = new OwnTransactions(gnn.database(), gnn.security(), guard::check);
         var propagator = new Propagator(gnn.services().models(), Models.id(gnn.database()), own, Parallel.none(), text -> { });
         var model = propagator.find(config);
@@ -146,12 +149,12 @@ public class EmbedPropagateProcedure {
                 text -> { }).estimate(model)));
         }
         if (Manifest.PADDED_BLOCKS.equals(model.contract())) {
-            try (var call = embedCall(model, graphName, config)) {
+            try (var call = embedCall(model, access, graphName, config)) {
                 return Stream.of(new EstimateRow(new Propagator.Estimate(
                     call.embedder().nodes(), call.relationships(), call.estimate(true))));
             }
         }
-        var projection = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
+        var projection = access.open(tx, graphName).graph();
         return Stream.of(new EstimateRow(
             Propagator.estimate(model, TaskGraph.of(projection, Task.of(model.task()), guard::check), guard::check)));
     }

@@ -6,6 +6,7 @@ import io.gnn4j.graph.GraphExport;
 import io.gnn4j.graph.GraphExportConfig;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.neo4j.graphdb.Transaction;
 import org.neo4j.procedure.Context;
 import org.neo4j.procedure.Description;
 import org.neo4j.procedure.Mode;
@@ -17,6 +18,9 @@ import org.neo4j.procedure.TerminationGuard;
 public class GraphExportProcedure {
     @Context
     public GnnContext gnn;
+
+    @Context
+    public Transaction tx;
 
     @Context
     public TerminationGuard guard;
@@ -31,10 +35,11 @@ public class GraphExportProcedure {
                 + " labelPriority = [] :: LIST<STRING> (the type of a node with several labels is the first of these),"
                 + " task = null :: MAP (a task: its labels are the nodeLabels and decide in their order),"
                 + " batchSize = 0 :: INTEGER (rows a record; 0 makes records of 2 MB),"
-                + " concurrency = half the cores :: INTEGER (1 to 4) }")
+                + " concurrency = half the cores :: INTEGER (1 to 4) }." + JobAccess.KEYS)
             Map<String, Object> configuration) {
-        var config = GraphExportConfig.parse(configuration);
-        var graph = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
+        var access = JobAccess.of(gnn, configuration, "gnn.graph.export");
+        var config = GraphExportConfig.parse(access.configuration());
+        var graph = access.open(tx, graphName).graph();
         return new GraphExport(graph, config, guard::check).stream()
             .map(part -> new ExportRow(part.kind(), part.name(), part.rows(), part.arrow()));
     }

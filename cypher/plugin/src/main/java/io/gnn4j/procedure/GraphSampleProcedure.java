@@ -37,8 +37,9 @@ public class GraphSampleProcedure {
     public Stream<SampleRow> sample(
             @Name(value = "graphName", description = "A projection of yours, made by gds.graph.project; null with source 'store'.")
             String graphName,
-            @Name(value = "configuration", description = SampleConfig.KEYS) Map<String, Object> configuration) {
-        var config = SampleConfig.parse(withIds(configuration));
+            @Name(value = "configuration", description = SampleConfig.KEYS + JobAccess.KEYS) Map<String, Object> configuration) {
+        var access = JobAccess.of(gnn, configuration, "gnn.graph.sample");
+        var config = SampleConfig.parse(withIds(access.configuration()));
         if (config.store()) {
             if (graphName != null) {
                 throw new IllegalArgumentException("`source` 'store' reads no projection, but `graphName` is '" + graphName
@@ -49,28 +50,29 @@ public class GraphSampleProcedure {
                     plan -> new StoreNeighbours(live, plan, config.labelPriority(), config.maxDegree()), live::nodes, config, guard::check)
                 .onClose(live::close).map(SampleRow::new);
         }
-        return GraphSample.stream(access(graphName), config).map(SampleRow::new);
+        return GraphSample.stream(access(access, graphName), config).map(SampleRow::new);
     }
 
     @Procedure(name = "gnn.graph.sample.estimate", mode = Mode.READ)
     @Description("What gnn.graph.sample would keep in memory for this projection and configuration.")
     public Stream<EstimateRow> estimate(
             @Name(value = "graphName", description = "A projection of yours, made by gds.graph.project.") String graphName,
-            @Name(value = "configuration", description = SampleConfig.KEYS) Map<String, Object> configuration) {
-        var config = SampleConfig.parse(withIds(configuration));
+            @Name(value = "configuration", description = SampleConfig.KEYS + JobAccess.KEYS) Map<String, Object> configuration) {
+        var access = JobAccess.of(gnn, configuration, "gnn.graph.sample.estimate");
+        var config = SampleConfig.parse(withIds(access.configuration()));
         if (config.store()) {
             throw new IllegalArgumentException("`source` 'store' keeps nothing in memory. Leave `source` out to estimate a projection.");
         }
-        return Stream.of(new EstimateRow(GraphSample.estimate(access(graphName), config)));
+        return Stream.of(new EstimateRow(GraphSample.estimate(access(access, graphName), config)));
     }
 
-    private Access access(String graphName) {
+    private Access access(JobAccess access, String graphName) {
         if (graphName == null) {
             throw new IllegalArgumentException("`graphName` is null. Name a projection, or set `source` to 'store' and list `relations`.");
         }
         var services = gnn.services();
-        return new Access(services.graphCaches(), gnn.databaseName(), gnn.user(),
-            services.graphs().open(gnn.user(), gnn.databaseName(), graphName), guard::check);
+        var opened = access.open(tx, graphName);
+        return new Access(services.graphCaches(), gnn.databaseName(), opened.owner(), opened.graph(), guard::check);
     }
 
     /** Nodes among the seeds become their ids. */

@@ -43,11 +43,12 @@ public class NodePropertyProcedure {
             @Name(value = "configuration", description = "{ arrow :: BYTES | LIST<BYTES> (Arrow IPC streams: nodeId int64,"
                 + " ascending, and a column for each property), nodeProperty = null :: STRING (the name of the only such column),"
                 + " nodeLabels = ['*'] :: LIST<STRING> (the labels whose nodes get the property),"
-                + " ifExists = 'fail' :: STRING ('fail', 'replace', or 'merge' into what is there) }")
+                + " ifExists = 'fail' :: STRING ('fail', 'replace', or 'merge' into what is there) }." + JobAccess.KEYS)
             Map<String, Object> configuration) {
         var start = System.nanoTime();
-        var config = NodePropertyMutateConfig.parse(configuration);
-        var graph = gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
+        var access = JobAccess.of(gnn, configuration, "gnn.nodeProperty.mutate");
+        var config = NodePropertyMutateConfig.parse(access.configuration());
+        var graph = access.open(tx, graphName).graph();
         return new ProjectionMutation(graph, guard::check).apply(config).stream()
             .map(done -> new MutateRow(graphName, done.property(), done.written(), done.skippedMissing(), millisSince(start)));
     }

@@ -5,6 +5,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.neo4j.graphdb.Transaction;
 import org.neo4j.internal.kernel.api.security.SecurityContext;
@@ -32,6 +33,7 @@ public final class OwnTransactions {
     private final GraphDatabaseAPI database;
     private final SecurityContext caller;
     private final Runnable guard;
+    private final Consumer<Transaction> admission;
 
     /**
      * @param caller the caller's security context, so nothing can be done here that the caller may not do
@@ -39,9 +41,15 @@ public final class OwnTransactions {
      *     thread, while one goes on, which is then terminated: it may be waiting for a lock
      */
     public OwnTransactions(GraphDatabaseAPI database, SecurityContext caller, Runnable guard) {
+        this(database, caller, guard, tx -> { });
+    }
+
+    /** @param admission begins each transaction that writes; throws when it may not */
+    public OwnTransactions(GraphDatabaseAPI database, SecurityContext caller, Runnable guard, Consumer<Transaction> admission) {
         this.database = database;
         this.caller = caller;
         this.guard = guard;
+        this.admission = admission;
     }
 
     /**
@@ -61,6 +69,7 @@ public final class OwnTransactions {
         for (int attempt = 0;; attempt++) {
             guard.run();
             try (var tx = database.beginTransaction(KernelTransaction.Type.EXPLICIT, caller); var watched = new Watched(tx, guard)) {
+                admission.accept(tx);
                 var result = work.apply(tx);
                 watched.close();
                 tx.commit();

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+package io.gnn4j.registry;
+
+import io.gnn4j.config.ConfigJson;
+import io.gnn4j.config.InvalidConfiguration;
+import io.gnn4j.job.JobInfo;
+import io.gnn4j.job.JobKey;
+import io.gnn4j.job.JobRequest;
+import io.gnn4j.job.JobStatus;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.neo4j.graphdb.Label;
+import org.neo4j.graphdb.Node;
+import org.neo4j.graphdb.NotFoundException;
+import org.neo4j.graphdb.RelationshipType;
+import org.neo4j.graphdb.Transaction;
+
+/** The nodes of jobs; docs/formats.md section 8 is the contract. Anyone may have edited them: what counts is sealed. */
+final class JobStore {
+    static final Label JOB = Label.label("GnnJob");
+    static final Label LOG = Label.label("GnnJobLog");
+    static final RelationshipType HAS_LOG = RelationshipType.withName("HAS_LOG");
+
+    private final JobKey key;
+
+    JobStore(JobKey key) {
+        this.key = key;
+    }
+
+    Node create(Transaction tx, UUID database, String id, JobRequest request, long now) {
+        var node = tx.createNode(JOB);
+        node.setProperty("id", id);
+        node.setProperty("owner", request.owner());
+        node.setProperty("status", JobStatus.PENDING.name());
+        node.setProperty("pipeline", request.pipeline());
+        node.setProperty("frozen", request.frozen());
+        node.setProperty("modelName", request.modelName());
+        set(node, "graphName", request.graphName());
+        set(node, "graphCreatedAt", request.creationTime() == null ? null : request.creationTime().toString());
+        node.setProperty("configuration", request.configuration());
+        set(node, "schedule", request.schedule());
+        node.setProperty("progress", 0.0);
+        node.setProperty("attempt", 0L);
+        node.setProperty("submittedAt", now);
+        node.setProperty("seal", key.seal(sealed(database, node)));
+        return node;
+    }
+
+    /** All that decides what a worker does, and for whom. */
+    private static List<String> sealed(UUID database, Node node) {
+        return Arrays.asList("job", database.toString(), text(node, "id"), text(node, "owner"), text(node, "pipeline"), text(node, "frozen"),
+            text(node, "modelName"), text(node, "graphName"), text(node, "graphCreatedAt"), text(node, "configuration"),
+            text(node, "schedule"), String.valueOf(number(node, "submittedAt")));
+    }
+
+    /** Whether this server made the node in this database and nobody changed what it stands for. */
+    boolean isSealed(UUID database, Node node) {
+        return key.holds(text(node, "seal"), sealed(database, node));
+    }
+
+    /**
+     * The job of an id. Where somebody copied or forged the node, the one that this server made; of copies the one that is
+     * not over.
+     */
+    Optional<Node> find(Transaction tx, UUID database, String id) {
+        try (var found = tx.findNodes(JOB, "id", id)) {
+            return found.stream().max(Comparator.comparing((Node node) -> isSealed(database, node))
+                .thenComparing(node -> status(node) != null && !status(node).isOver()).thenComparing(Node::getElementId));
+        }
+    }
+
+    /** The jobs in a status, those submitted first in front. */
+    List<Node> in(Transaction tx, JobStatus status) {
+        try (var found = tx.findNodes(JOB, "status", status.name())) {
+            return sorted(found.stream().toList());
+        }
+    }
+
+    List<Node> of(Transaction tx, String owner) {
+        try (var found = tx.findNodes(JOB, "owner", owner)) {
+            return sorted(found.stream().toList());
+        }
+    }
+
+    private static List<Node> sorted(List<Node> nodes) {
+        var sorted = new ArrayList<>(nodes);
+        sorted.sort(Comparator.comparingLong((Node node) -> submittedAt(node)).thenComparing(node -> String.valueOf(text(node, "id"))));
+        return sorted;
+    }
+
+    static long submittedAt(Node node) {
+        var at = number(node, "submittedAt");
+        return at == null ? Long.MAX_VALUE : at;
+    }
+
+    /** Locks a node until the transaction ends; false when it is gone. What is read afterwards is the newest. */
+    static boolean lock(Transaction tx, Node node) {
+        try {
+            tx.acquireWriteLock(node);
+            return node.hasLabel(JOB);
+        } catch (NotFoundException gone) {
+            return false;
+        }
+    }
+
+    /** One step of the status machine, on a locked node. */
+    static void step(Node node, JobStatus next, long now) {
+        var status = status(node);
+        if (status == null) {
+            throw new IllegalStateException("The status of this job was changed by hand and is none any more.");
+        }
+        node.setProperty("status", status.to(next).name());
+        if (next.isOver()) {
+            node.setProperty("finishedAt", now);
+            node.removeProperty("timeLeftMillis");
+            node.removeProperty("tokenHash");
+            node.removeProperty("leaseUntil");
+        }
+    }
+
+    static void addLog(Transaction tx, Node job, long now, String level, String message) {
+        var before = number(job, "logLines");
+        var number = before == null ? 0 : before;
+        var line = tx.createNode(LOG);
+        line.setProperty("at", now);
+        line.setProperty("number", number);
+        line.setProperty("level", level);
+        line.setProperty("message", message);
+        job.createRelationshipTo(line, HAS_LOG);
+        job.setProperty("logLines", number + 1);
+    }
+
+    static JobStatus status(Node node) {
+        return JobStatus.of(node.getProperty("status", null));
+    }
+
+    static String text(Node node, String property) {
+        return node.getProperty(property, null) instanceof String text ? text : null;
+    }
+
+    static Long number(Node node, String property) {
+        return node.getProperty(property, null) instanceof Number number ? number.longValue() : null;
+    }
+
+    static void set(Node node, String property, Object value) {
+        if (value != null) {
+            node.setProperty(property, value);
+        }
+    }
+
+    static ZonedDateTime creationTime(Node node) {
+        try {
+            return text(node, "graphCreatedAt") == null ? null : ZonedDateTime.parse(text(node, "graphCreatedAt"));
+        } catch (DateTimeParseException edited) {
+            return null;
+        }
+    }
+
+    static JobInfo info(Node node, String message) {
+        var attempt = number(node, "attempt");
+        return new JobInfo(text(node, "id"), text(node, "owner"), status(node), text(node, "pipeline"), text(node, "modelName"),
+            text(node, "graphName"), node.getProperty("progress", null) instanceof Number part ? part.doubleValue() : 0.0,
+            number(node, "epoch"), map(node, "metrics"), text(node, "device"), text(node, "worker"), attempt == null ? 0 : attempt,
+            number(node, "submittedAt"), number(node, "startedAt"), number(node, "finishedAt"), number(node, "timeLeftMillis"), message,
+            map(node, "configuration"), map(node, "modelInfo"), map(node, "modelSelectionStats"));
+    }
+
+    private static Map<String, Object> map(Node node, String property) {
+        try {
+            return ConfigJson.readMap(property, text(node, property));
+        } catch (InvalidConfiguration edited) {
+            return Map.of();
+        }
+    }
+}
