@@ -36,7 +36,7 @@ def artefact_of(run: Run, created_at: str | None = None) -> Artefact:
         raise PipelineError(
             f"The model '{run.model}' of '{run.directory}' has no artefact: the database answers it by "
             f"itself. Ask for it with: CALL gnn.recommend.stream(user, "
-            f"{{method: '{method_of(run.model)}', task: …}})"
+            f"{{method: '{method_of(run.model)}', task: …{_walk(run)}}})"
         )
     task = Task.from_mapping(run.task)
     common = {
@@ -61,6 +61,13 @@ def artefact_of(run: Run, created_at: str | None = None) -> Artefact:
         return _build(payload, task, common)
     except ArtefactError as error:
         raise InvalidInput(error.what, error.faults) from error
+
+
+def _walk(run: Run) -> str:
+    """The exponents of a walk as the map of a call has them."""
+    if method_of(run.model) != "walk":
+        return ""
+    return f", walk: {{alpha: {run.parameters['alpha']:g}, beta: {run.parameters['beta']:g}}}"
 
 
 def method_of(model: str) -> str:

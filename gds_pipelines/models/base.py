@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.interactions import HISTORY_LIMIT, Histories, Interactions
-from gds_pipelines.models.kernels import exact_dot
+from gds_pipelines.models.kernels import exact_dot, weighted_sums
 from gds_pipelines.models.parameters import Parameters, describe, read_parameters
 from gds_pipelines.models.payload import ItemWeights, Payload, RankedLists, VectorPairs
 from gds_pipelines.ranking import RESCORED, reorder, top_k
@@ -253,8 +253,7 @@ class Recommender(ABC):
         scores = self._score(histories, users)
         unknown = np.flatnonzero(self._unknown(histories, users))
         if self.supported_only:
-            items, values = top_k(scores, width, exclude, floor=0.0)
-            values = values.astype(np.float64)
+            items, values = self._best_supported(scores, histories, users, width, exclude)
         else:
             # Enough spare rows that rounding in the scan cannot push a true member out of the list.
             items, values = top_k(scores, min(width + RESCORED, self.train.n_items), exclude)
@@ -267,6 +266,21 @@ class Recommender(ABC):
         if len(short):
             self._fill(items, values, short, exclude)
         return Recommendations(items, values)
+
+    def _best_supported(
+        self,
+        scores: NDArray[np.float32],
+        histories: Histories,
+        users: NDArray | None,
+        width: int,
+        exclude: sp.csr_array | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The best items with a score above 0, -1 where there are no more."""
+        items, values = top_k(scores, min(width + RESCORED, self.train.n_items), exclude, floor=0.0)
+        exact = self._exact(histories, users, items)
+        if exact is None:
+            return items[:, :width], values[:, :width].astype(np.float64)
+        return reorder(items, exact, width)
 
     def _unknown(self, histories: Histories, users: NDArray | None) -> NDArray[np.bool_]:
         """[B] – users nothing is known of; they get the popular items."""
@@ -438,6 +452,9 @@ class ItemWeightRecommender(Recommender):
 
     def _score(self, histories: Histories, users: NDArray | None) -> NDArray[np.float32]:
         return (histories.matrix @ self._weights).toarray()
+
+    def _exact(self, histories: Histories, users: NDArray | None, items: NDArray) -> NDArray[np.float64]:
+        return weighted_sums(histories.matrix, self._weights, items)
 
     def payload(self) -> ItemWeights:
         m = self._weights

@@ -42,6 +42,34 @@ def exact_dot(
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
+def _weighted_sums(pointer, index, data, to_pointer, to_index, to_data, width, items, out):
+    for b in nb.prange(items.shape[0]):
+        total = np.zeros(width, np.float64)
+        for p in range(pointer[b], pointer[b + 1]):
+            w = np.float64(data[p])
+            i = index[p]
+            for q in range(to_pointer[i], to_pointer[i + 1]):
+                total[to_index[q]] += w * np.float64(to_data[q])
+        for m in range(items.shape[1]):
+            out[b, m] = total[items[b, m]] if items[b, m] >= 0 else -np.inf
+
+
+def weighted_sums(
+    histories: sp.csr_array, weights: sp.csr_array, items: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """[B, M] – rows of ``histories`` [B, I] times ``weights`` [I, I], summed in double precision over the
+    history in ascending order, as the plugin does.
+
+    Args:
+        items: [B, M] columns that are wanted; -1 gives -inf.
+    """
+    out = np.empty(items.shape, np.float64)
+    h, w = histories, weights
+    _weighted_sums(h.indptr, h.indices, h.data, w.indptr, w.indices, w.data, w.shape[1], items, out)
+    return out
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
 def _multiply(pointer, index, data, table, out):
     for r in nb.prange(out.shape[0]):
         for p in range(pointer[r], pointer[r + 1]):

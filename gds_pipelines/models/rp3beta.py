@@ -28,9 +28,9 @@ from gds_pipelines.training import TrainingOptions
 @dataclass(frozen=True)
 class RP3betaParameters(Parameters):
     alpha: float = param(
-        1.0, "exponent of the transition probabilities", above=0.0, high=3.0, search=(0.3, 2.0)
+        0.7, "exponent of the transition probabilities", above=0.0, high=3.0, search=(0.3, 2.0)
     )
-    beta: float = param(0.6, "how much popular targets are held back", low=0.0, high=2.0, search=(0.0, 1.0))
+    beta: float = param(0.3, "how much popular targets are held back", low=0.0, high=2.0, search=(0.0, 1.0))
 
 
 class RP3beta(Recommender):

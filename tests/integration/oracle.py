@@ -224,7 +224,7 @@ def blend(
         best["vector"] = max(score(query, vector) for vector in committed.vectors.values())
     if "walk" in wanted:
         popularity = {item: shop.popularity(item) for item in shop.items}
-        raw["walk"] = walk(shop, source, weights, 1.0, 0.6, 10**9, popularity)
+        raw["walk"] = walk(shop, source, weights, 0.7, 0.3, 10**9, popularity)
         best["walk"] = max(raw["walk"].values(), default=0.0)
     if "popularity" in wanted:
         raw["popularity"] = {item: float(shop.popularity(item)) for item in shop.items}

@@ -8,10 +8,14 @@ from neo4j.exceptions import ClientError
 
 from gds_pipelines import models, projection, slices, training_run
 from gds_pipelines.connection import connect
+from gds_pipelines.deploy import deploy
 from gds_pipelines.evaluation import evaluate
 from gds_pipelines.metrics import METRICS
 from gds_pipelines.models.base import ModelInfo, Recommender
 from gds_pipelines.models.kernels import exact_dot
+from gds_pipelines.run import Run
+from gds_pipelines.run_artefact import artefact_of
+from gds_pipelines.training import TrainingOptions
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 DAY = 86_400_000
@@ -103,6 +107,34 @@ def test_figures_equal_those_of_python(shop, world):
     for key, (value, users) in expected.items():
         assert found[key] == (pytest.approx(value, abs=1e-9), users), key
     assert found["vector", "all", "recall", 20][0] > 0.02
+
+
+@pytest.mark.parametrize("name", ["ials", "itemknn", "userknn"])  # a model of each contract
+def test_figures_of_other_contracts_equal_those_of_python(shop, world, name, tmp_path):
+    whole, train, cut, _ = world
+    task, recommender = training_run.subject("shop").task, models.recommender(name)
+    small = {"dimension": 8, "iterations": 2}
+    known = recommender.Parameters.__dataclass_fields__
+    model = recommender({key: value for key, value in small.items() if key in known}, seed=1)
+    model.fit(train, options=TrainingOptions(threads=1, tensorboard=False)).save(tmp_path / "model")
+    sizes = {"users": train.n_users, "items": train.n_items, "pairs": len(train)}
+    run = Run(
+        tmp_path, task.to_mapping(), name, model.parameters.to_mapping(), 1, "by time", cut, False, sizes,
+        created_at="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    with connect(shop.uri, shop.user, shop.password) as connection:
+        deploy(connection, artefact_of(run), name="judged_too", keep_previous=0)
+    config = {"model": "judged_too", "methods": ["vector"], "truth": {"after": cut}, "k": K}
+    rows = shop.execute(CALL, config=config)
+    judged = evaluate(model, whole.keep(whole.times >= cut), k=K, names=tuple(METRICS))
+    assert len(rows) == (len(METRICS) + 2) * len(K)
+    for row in rows:
+        assert row["value"] == pytest.approx(judged.figure(row["metric"], row["k"]), abs=1e-9), dict(row)
+    assert {row["users"] for row in rows} == {len(judged.users)}
+    with pytest.raises(ClientError, match=rf"before its cut-off, {cut} \("):
+        shop.execute(CALL, config={**config, "truth": {"after": cut - DAY}})
+    shop.execute("MATCH (a:GnnAlias {name: 'judged_too'}) DETACH DELETE a")
+    shop.execute("CALL gnn.model.drop('judged_too') YIELD version FINISH")
 
 
 def test_only_named_behaviours_are_held_out_and_a_sample_is_repeatable(shop, world):

@@ -30,7 +30,7 @@ def search(parts, model="rp3beta", **more):
 def test_the_best_trial_wins_and_the_defaults_are_tried_first(parts):
     heard = []
     found = search(parts, trials=6, on_trial=lambda trial, best: heard.append(best))
-    assert found.trials[0].parameters == {"alpha": 1.0, "beta": 0.6}
+    assert found.trials[0].parameters == {"alpha": 0.7, "beta": 0.3}
     assert found.value == max(one.value for one in found.trials if one.state == "complete") == heard[-1]
     assert found.parameters == next(one.parameters for one in found.trials if one.value == found.value)
     protocol = protocols.get("recbole-8-1-1")

@@ -93,8 +93,8 @@ public record EvaluateConfig(
             map.getInt("sampleUsers", 0, 0, Integer.MAX_VALUE),
             map.getLong("randomSeed", 0, Long.MIN_VALUE, Long.MAX_VALUE),
             map.getStrings("slices", List.of()),
-            walk(map, "alpha", 1.0, 0.01, 3),
-            walk(map, "beta", 0.6, 0, 2),
+            walk(map, "alpha", RecommendConfig.ALPHA, 0.01, 3),
+            walk(map, "beta", RecommendConfig.BETA, 0, 2),
             map.getInt("concurrency", Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, 4), 1, 4));
         if (config.task() != null && config.methods().contains(RecommendConfig.VECTOR)) {
             map.fault("`task` is for the methods 'walk' and 'popularity'; with 'vector' the task of the model holds. Leave `task` out,"

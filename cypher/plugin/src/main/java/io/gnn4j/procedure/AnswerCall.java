@@ -164,22 +164,18 @@ final class AnswerCall implements AutoCloseable {
     }
 
     /** The user side of a model whose users are sums over their items, to be fed with other vectors than those stored. */
-    UserEncoder userEncoder(ServedModel model) {
-        if (!Manifest.ITEM_PROPAGATION.equals(model.contract())) {
-            throw new IllegalArgumentException("Model '" + model.reference() + "' has the contract " + model.contract()
-                + "; only models of " + Manifest.ITEM_PROPAGATION + " are evaluated here. Leave 'vector' out of `methods`.");
-        }
+    UserEncoder userEncoder() {
         return lease.userEncoder(tx);
     }
 
-    /** What answers for a model without vectors. */
+    /** What answers for a model without vectors. @param config of the walk behind a list; null where none is wanted */
     RankedModel ranked(ServedModel model, Task task, RecommendConfig config) {
         var rows = hold(gnn.services().caches().nodeRows(gnn.database(), model,
             committed -> gnn.services().models().part(committed, model, NodeRowsFile.fileOf(model.manifest())), guard::check));
         if (Manifest.ITEM_WEIGHTS.equals(model.contract())) {
             return new ItemWeights(rows, task.recommend(), model.reference(), model.serving().history());
         }
-        return new RankedLists(rows, graph, task, model.reference(), () ->
+        return new RankedLists(rows, graph, task, model.reference(), config == null ? null : () ->
             new Walk(graph, task, config.walk(), config.maxDegree(), popularity(task).get(), guard::check));
     }
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.procedure;
 
+import io.gnn4j.artefact.Manifest;
 import io.gnn4j.embed.TaskGraph;
 import io.gnn4j.evaluate.EvaluateConfig;
+import io.gnn4j.evaluate.EvaluatedNodes;
 import io.gnn4j.evaluate.Evaluation;
 import io.gnn4j.evaluate.Evaluation.Figure;
 import io.gnn4j.evaluate.HeldOut;
+import io.gnn4j.evaluate.RankedModelRanker;
 import io.gnn4j.evaluate.Ranker;
+import io.gnn4j.evaluate.StoredVectorRanker;
 import io.gnn4j.evaluate.VectorRanker;
 import io.gnn4j.evaluate.WalkRanker;
 import io.gnn4j.extension.GnnContext;
@@ -62,7 +66,7 @@ public class EvaluateProcedure {
                 + " :: LIST<STRING>, task :: MAP (of popularity and walk where there is no model), k = [10, 20] :: LIST<INTEGER>,"
                 + " metrics :: LIST<STRING> (recall, precision, ndcg, hit_rate, mrr, map, coverage, novelty; default: all),"
                 + " slices = [] :: LIST<STRING> ('activity', or properties of the users), sampleUsers = 0 :: INTEGER (0: all),"
-                + " randomSeed = 0 :: INTEGER, walk = {} :: MAP ({alpha: 1.0, beta: 0.6}),"
+                + " randomSeed = 0 :: INTEGER, walk = {} :: MAP ({alpha: 0.7, beta: 0.3}),"
                 + " concurrency = half the cores :: INTEGER (1 to 4) }")
             Map<String, Object> configuration) {
         var config = EvaluateConfig.parse(configuration);
@@ -85,14 +89,13 @@ public class EvaluateProcedure {
         var data = HeldOut.split(graph, task, config.truth(), guard::check);
         var evaluation = new Evaluation(data, config, users(config, task, graph, data), guard::check);
         var figures = new ArrayList<Figure>();
-        for (var method : config.methods()) {
-            if (method.equals(RecommendConfig.VECTOR)) {
-                requireUnseen(model, data);
-            }
+        if (config.methods().contains(RecommendConfig.VECTOR)) {
+            requireAllOfIt(model);
+            requireUnseen(model, data);
         }
         for (var method : config.methods()) {
             Ranker ranker = switch (method) {
-                case RecommendConfig.VECTOR -> vectors(call, model, task, graph, data, threads);
+                case RecommendConfig.VECTOR -> model(call, model, task, graph, data, threads);
                 case RecommendConfig.WALK -> new WalkRanker(data, config.alpha(), config.beta(), threads);
                 default -> null;
             };
@@ -140,14 +143,46 @@ public class EvaluateProcedure {
         }
     }
 
-    private Ranker vectors(AnswerCall call, ServedModel model, Task task, TaskGraph graph, HeldOut data, Parallel threads) {
+    /** A part of what a model answers by, or vectors that were made from what is held out, would be figures of something else. */
+    private static void requireAllOfIt(ServedModel model) {
+        String reason = null;
+        if (model.manifest().blend() != null) {
+            reason = "adds up several sources, which this does not";
+        } else if (Manifest.PADDED_BLOCKS.equals(model.contract())) {
+            reason = "has the contract " + model.contract() + ": its vectors are made of surroundings in the graph as it is, and"
+                + " there what is held out stands, too";
+        } else if (Manifest.PAIR.equals(model.contract())) {
+            reason = "has the contract " + model.contract() + ", which orders what another model found";
+        }
+        if (reason != null) {
+            throw new IllegalArgumentException("Model '" + model.reference() + "' " + reason + ". `gnn4j train` measures it by the same"
+                + " metrics; here leave 'vector' out of `methods`.");
+        }
+    }
+
+    private Ranker model(AnswerCall call, ServedModel model, Task task, TaskGraph graph, HeldOut data, Parallel threads) {
+        if (Manifest.ITEM_PROPAGATION.equals(model.contract())) {
+            return propagated(call, model, task, graph, data, threads);
+        }
+        var nodes = new EvaluatedNodes(ids(graph, task.to()), ids(graph, task.recommend()));
+        return model.manifest().hasVectors()
+            ? new StoredVectorRanker(data, nodes, call.encoder(model, task, false, Integer.MAX_VALUE),
+                call.table(model, task.recommend()), model.similarity().equals("cosine"), new ExactScan(threads))
+            : new RankedModelRanker(data, nodes, call.ranked(model, task, null), guard::check);
+    }
+
+    private static long[] ids(TaskGraph graph, String label) {
+        return IntStream.range(0, graph.graph().nodeCount(label)).mapToLong(index -> graph.graph().nodeId(label, index)).toArray();
+    }
+
+    private Ranker propagated(AnswerCall call, ServedModel model, Task task, TaskGraph graph, HeldOut data, Parallel threads) {
         var own = new OwnTransactions(gnn.database(), gnn.security(), guard::check);
         var vectors = ModelVectors.known(gnn.services().models(), own, model, graph, task, data.pairs(), threads);
         var table = new VectorTable(model.embeddingProperty(), model.dimension());
         var contexts = new VectorRows(model.contextProperty(), model.dimension());
         table.apply(byIndex(vectors.embedding()));
         contexts.apply(byIndex(vectors.context()));
-        return new VectorRanker(data, new QueryEncoder(call.userEncoder(model), contexts, model.propagation().history()), table,
+        return new VectorRanker(data, new QueryEncoder(call.userEncoder(), contexts, model.propagation().history()), table,
             model.similarity().equals("cosine"), new ExactScan(threads));
     }
 

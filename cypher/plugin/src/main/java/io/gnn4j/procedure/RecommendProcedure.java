@@ -32,7 +32,7 @@ public class RecommendProcedure {
         + " related: {type, direction = 'any', node}}, all must hold), maxPer = {} :: MAP ({brand: 2}: at most two rows a brand),"
         + " concurrency = half the cores :: INTEGER (1 to 4), maxDegree = 10000 :: INTEGER (relationships read of a node)";
 
-    static final String WALK = " walk = {} :: MAP ({alpha: 1.0, beta: 0.6, weights: 'share', limit: 200000}: exponent of the"
+    static final String WALK = " walk = {} :: MAP ({alpha: 0.7, beta: 0.3, weights: 'share', limit: 200000}: exponent of the"
         + " probabilities, one or three for the steps; discount of popular items; 'share' of the sum of weights or of the 'count' of"
         + " neighbours; relationships read by one step),";
 

@@ -23,7 +23,7 @@ public final class RankedLists implements RankedModel {
 
     /**
      * @param reference of the model, for messages
-     * @param walk asked only when one is needed
+     * @param walk asked only when one is needed; null where nothing goes on behind a list
      */
     public RankedLists(NodeRows rows, LiveStore store, Task task, String reference, Supplier<Walk> walk) {
         this.rows = rows;
@@ -92,6 +92,9 @@ public final class RankedLists implements RankedModel {
                     given.add(node);
                     return new Candidate(node, scores.get(node), Map.of("list", scores.get(node)), "list");
                 }
+            }
+            if (walk == null) {
+                return null;
             }
             if (onward == null) {
                 given.addAll(excluded);

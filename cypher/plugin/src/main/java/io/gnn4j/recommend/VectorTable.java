@@ -63,6 +63,11 @@ public final class VectorTable implements Vectors {
             return blocks[row / LANES].ids()[row % LANES];
         }
 
+        /** Of all rows that hold a vector, in no order. */
+        public long[] ids() {
+            return Arrays.stream(blocks).flatMapToLong(block -> Arrays.stream(block.ids())).filter(id -> id != EMPTY).toArray();
+        }
+
         float value(int row, int dimension) {
             return blocks[row / LANES].columns()[dimension][row % LANES];
         }
