@@ -6,6 +6,9 @@ place) and kept; an unchanged clone starts in seconds. ``GNN4J_TEST_URI``, ``GNN
 
 ``GNN4J_TEST_SCATTER_IDS=SEED`` gives new nodes and relationships ids in no order, as a database does that has
 been used for long: freed ids come back at once, and emptying the database frees many in a random order.
+
+Hypothesis tries the same examples in every run, so that nobody's change fails by chance;
+``HYPOTHESIS_PROFILE=search`` looks for new ones.
 """
 
 import json
@@ -21,6 +24,7 @@ from typing import Any
 
 import neo4j
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gds_pipelines.server import process
 from gds_pipelines.server.embedded import EmbeddedServer
@@ -42,6 +46,16 @@ SCATTER = os.environ.get("GNN4J_TEST_SCATTER_IDS")
 SCATTER_RANDOM = random.Random(SCATTER)
 if SCATTER:
     TEST_SETTINGS["internal.db.idcontroller.maintenance_interval"] = "10ms"
+
+settings.register_profile("search", deadline=None, print_blob=True)
+settings.register_profile(
+    "steady",
+    settings.get_profile("search"),
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],  # which judges the machine
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @dataclass

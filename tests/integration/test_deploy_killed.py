@@ -21,11 +21,12 @@ from gds_pipelines.registry import Registry
 from gds_pipelines.run_artefact import schema_of
 from gds_pipelines.server import process
 from gds_pipelines.server.home import Home
+from gds_pipelines.server.memory import Memory
 from gds_pipelines.server.report import Silent
 from gds_pipelines.task import Task
 from model_export import Artefact
 from model_export.item_propagation import build
-from tests.conftest import TEST_MEMORY, TEST_SETTINGS
+from tests.conftest import FRUGAL, TEST_SETTINGS
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
 
@@ -62,7 +63,9 @@ class Mortal:
         self.driver: neo4j.Driver | None = None
 
     def start(self) -> None:
-        status = process.start(self.home, Silent(), memory=TEST_MEMORY, extra=TEST_SETTINGS)
+        # It lives for one deployment: what the slow compiler would do for it never pays.
+        memory = Memory(heap=512, page_cache=128)
+        status = process.start(self.home, Silent(), memory=memory, extra=TEST_SETTINGS | FRUGAL)
         self.pid = status.pid
         self.target = Target(status.uri, status.user, process.read_password(self.home), None, "test")
         # A retry would wait half a minute for a server that is dead.
@@ -81,7 +84,7 @@ class Mortal:
 
     def restart(self) -> None:
         self.driver.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while self.is_alive() and time.monotonic() < deadline:
             time.sleep(0.05)
         self.start()

@@ -188,8 +188,8 @@ def test_a_call_inside_a_transaction_with_writes_is_refused(database, items):
 def test_a_batch_that_cannot_be_written_is_counted_and_named(database, items):
     database.execute("CREATE CONSTRAINT unique_x FOR (n:Item) REQUIRE n.x IS UNIQUE")
     values = np.arange(1000)
-    values[10] = 11
-    report = write_node_properties(database.driver(), "Item", items, {"x": values}, batch_size=100)
+    values[10] = 11  # both in the first batch: rows are sent by ascending id
+    report = write_node_properties(database.driver(), "Item", np.sort(items), {"x": values}, batch_size=100)
     assert (report.batches_committed, report.batches_failed, report.written) == (9, 1, 900)
     assert "rows 0 to 99" in report.first_error
     assert "already exists" in report.first_error

@@ -63,7 +63,7 @@ class CoreZipTest {
         assertThatThrownBy(() -> CoreZip.read(shifted)).isInstanceOf(ModelRefused.class);
     }
 
-    @Property(tries = 300)
+    @Property(tries = 300, seed = "1")
     void noChangeOfOneByteGetsThroughUnseen(@ForAll int at, @ForAll byte value) {
         var core = Artefacts.core();
         var place = Math.floorMod(at, core.length);

@@ -123,7 +123,7 @@ class ItemPropagationTest {
         return new double[][][] {e, c};
     }
 
-    @Property(tries = 60)
+    @Property(tries = 60, seed = "1")
     void anyGraphGivesWhatTheSlowRuleGivesWithOneThreadAndWithMany(
             @ForAll @IntRange(min = 1, max = 25) int itemCount, @ForAll @IntRange(min = 1, max = 25) int userCount,
             @ForAll @IntRange(max = 120) int pairCount, @ForAll @IntRange(min = 1, max = 5) int layers,

@@ -113,7 +113,7 @@ class LiveCachesTest {
             });
             size();
             running.set(false);
-            writer.get(60, TimeUnit.SECONDS);
+            writer.get(300, TimeUnit.SECONDS);
             try (var held = caches.table(TestDatabase.get(), "Item", "e", 2, NO_GUARD); var tx = TestDatabase.begin();
                     var graph = new LiveGraph(tx)) {
                 assertThat(held.value().size()).isEqualTo(2921);

@@ -202,7 +202,7 @@ class PropagateTest {
             other.execute("MATCH (i:Item {id: 103}) SET i.price = 1").close();
             var call = CompletableFuture.supplyAsync(PropagateTest::propagate);
             String id = null;
-            for (int i = 0; i < 100 && id == null; i++) {
+            for (int i = 0; i < 1200 && id == null; i++) {
                 Thread.sleep(100);
                 id = (String) query("SHOW TRANSACTIONS YIELD transactionId, statusDetails"
                     + " WHERE statusDetails STARTS WITH 'gnn.embed.propagate'"
@@ -211,7 +211,7 @@ class PropagateTest {
             Thread.sleep(500);
             assertThat(call).isNotDone();
             query("TERMINATE TRANSACTION $id", Map.of("id", id));
-            assertThatThrownBy(() -> call.get(20, TimeUnit.SECONDS)).isInstanceOf(ExecutionException.class);
+            assertThatThrownBy(() -> call.get(120, TimeUnit.SECONDS)).isInstanceOf(ExecutionException.class);
         }
         assertThat(query("CALL gnn.model.list() YIELD state RETURN state")).containsExactly(Map.of("state", "building"));
         assertThat(propagate()).containsEntry("state", "ready");

@@ -102,7 +102,7 @@ class RegistryTest {
             assertThat(second).isNotDone();
             tx.commit();
         }
-        assertThat(second.get(30, TimeUnit.SECONDS)).containsEntry("version", 2L);
+        assertThat(second.get(120, TimeUnit.SECONDS)).containsEntry("version", 2L);
     }
 
     @Test
@@ -273,7 +273,7 @@ class RegistryTest {
         CompletableFuture<List<Map<String, Object>>> drop;
         try (var tx = TestDatabase.begin(); var lease = models.acquire(TestDatabase.get(), tx, "shop:1", List.of())) {
             drop = CompletableFuture.supplyAsync(() -> query("CALL gnn.model.drop('shop')"));
-            var until = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            var until = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
             while (query("MATCH (m:GnnModel {state: 'retired'}) RETURN m.version AS v").isEmpty() && System.nanoTime() < until) {
                 Thread.sleep(50);
             }
@@ -284,7 +284,7 @@ class RegistryTest {
                     .hasMessageContaining("is retired, not ready");
             }
         }
-        assertThat(drop.get(30, TimeUnit.SECONDS)).hasSize(1);
+        assertThat(drop.get(120, TimeUnit.SECONDS)).hasSize(1);
         assertThat(query("MATCH (m:GnnModel) RETURN m.version AS v")).isEmpty();
     }
 
