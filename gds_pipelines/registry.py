@@ -155,16 +155,24 @@ class Registry:
 
     def manifest(self, name: str, version: int) -> dict[str, Any]:
         """The manifest of a finished version."""
-        # The manifest comes first; the parts behind it, which may be large, are not fetched.
-        with self._connection.session() as session:
-            for record in session.run(
-                "CALL gnn.model.export($name, {version: $version}) YIELD file, bytes "
-                "WITH file, bytes WHERE file = 'manifest.json' RETURN bytes",
-                name=name,
-                version=version,
-            ):
-                return json.loads(record["bytes"])
-        raise PipelineError(f"{name}:{version} has no manifest. See: CALL gnn.model.list()")
+        return json.loads(self.file(name, version, "manifest.json"))
+
+    def file(self, name: str, version: int, file: str) -> bytes:
+        """One file of a stored version.
+
+        Raises:
+            PipelineError: the version has no such file.
+        """
+        records = self._connection.execute(
+            "CALL gnn.model.export($name, {version: $version}) YIELD file, index, bytes "
+            "WITH file, index, bytes WHERE file = $file RETURN bytes ORDER BY index",
+            name=name,
+            version=version,
+            file=file,
+        )
+        if not records:
+            raise PipelineError(f"{name}:{version} has no {file}. See: CALL gnn.model.list()")
+        return b"".join(bytes(record["bytes"]) for record in records)
 
     def _write(self, call: str, columns: str, **parameters: Any) -> list[neo4j.Record]:
         if not self._lease:

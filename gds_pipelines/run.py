@@ -26,6 +26,7 @@ from gds_pipelines.evaluation import evaluate
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.metrics import METRICS
 from gds_pipelines.models.base import Recommender
+from gds_pipelines.models.warm_start import StartVectors
 from gds_pipelines.splits import Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import CHECKPOINT, TrainingOptions
@@ -193,6 +194,7 @@ def execute(
     fixed: Mapping[str, Any] | None = None,
     on_step: Callable[[str], None] = lambda text: None,
     on_measured: Callable[[Recommender, Split], None] | None = None,
+    start: StartVectors | None = None,
 ) -> Run:
     """Train ``model``, measure it and the baselines on the same split, refit it on everything, keep it.
 
@@ -207,6 +209,8 @@ def execute(
             used then.
         fixed: settings that are not searched.
         on_step: told what happens now, in words.
+        start: vectors that the refit begins with; the measured model never does, for they may know the test
+            part.
         on_measured: given the measured model and the parts, before it is refitted.
     Raises:
         PipelineError: unknown names, bad hyper-parameters, an empty split, a leak; before training.
@@ -246,6 +250,8 @@ def execute(
     if refit and measure:
         on_step(f"Training {chosen.info.name} once more, on all {len(interactions):,} pairs")
         chosen = models.recommender(model)(parameters, seed=seed)
+        if start is not None:
+            chosen.begin_with(start)
         chosen.fit(interactions, options=_options(options, directory, f"{model}-refit"))
     chosen.save(directory / "model")
     run = Run(

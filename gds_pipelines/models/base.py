@@ -27,6 +27,7 @@ from gds_pipelines.interactions import HISTORY_LIMIT, Histories, Interactions
 from gds_pipelines.models.kernels import exact_dot, weighted_sums
 from gds_pipelines.models.parameters import Parameters, describe, read_parameters
 from gds_pipelines.models.payload import ItemWeights, Payload, RankedLists, VectorPairs
+from gds_pipelines.models.warm_start import StartVectors
 from gds_pipelines.ranking import RESCORED, reorder, top_k
 from gds_pipelines.training import Learner, TrainingOptions, train
 
@@ -97,6 +98,8 @@ class Recommender(ABC):
     """True where a score of 0 means "no evidence": such items follow the others, by popularity."""
     first_tries: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     """Settings a search tries first; ``{}`` are the defaults."""
+    starts_warm: ClassVar[bool] = False
+    """True where training can begin with the vectors of an earlier version (``begin_with``)."""
     search_with: ClassVar[Mapping[str, Any]] = {}
     """Cheaper settings that hold while others are searched, where the best ones do not depend on them."""
 
@@ -105,6 +108,7 @@ class Recommender(ABC):
         self.parameters = read_parameters(self.Parameters, parameters, what)
         self.seed = seed
         self._train: Interactions | None = None
+        self.start: StartVectors | None = None
         self.training_report: dict[str, Any] = {}
 
     # ---------------------------------------------------------------- fitting
@@ -133,6 +137,18 @@ class Recommender(ABC):
             raise InvalidInput(f"Model '{self.info.name}'", faults)
         self._train = interactions
         self._fit(interactions, validation, options or TrainingOptions())
+        return self
+
+    def begin_with(self, start: StartVectors) -> Recommender:
+        """Have ``fit`` begin with these vectors instead of fresh ones.
+
+        Raises:
+            InvalidInput: this model has no vectors to begin with, or those are of another one.
+        """
+        if not self.starts_warm:
+            raise InvalidInput("Warm start", [f"'{self.info.name}' is not trained step by step from vectors"])
+        start.check(self.info.name, self.parameters.dimension)
+        self.start = start
         return self
 
     @abstractmethod

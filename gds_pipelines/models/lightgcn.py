@@ -73,6 +73,7 @@ class LightGCN(PropagationRecommender):
     )
     Parameters = LightGCNParameters
     exponent = 0.5
+    starts_warm = True
     _base: NDArray[np.float32]
 
     def _fit(
@@ -131,8 +132,10 @@ class _Learner(BatchLearner):
         degrees = np.maximum(interactions.item_degrees, 1).astype(np.float64) ** chosen.length
         length = torch.from_numpy((degrees / degrees.mean()).astype(np.float32))[:, None]
         self.register_buffer("item_length", length, persistent=False)
-        start = torch.from_numpy(spectral_start(normalized(interactions), chosen.dimension, model.seed))
-        self.direction = torch.nn.Parameter(F.normalize(start, dim=1))
+        start = spectral_start(normalized(interactions), chosen.dimension, model.seed)
+        if model.start is not None:  # of base vectors only the direction is learned
+            start = model.start.over_items(start, interactions.item_keys)
+        self.direction = torch.nn.Parameter(F.normalize(torch.from_numpy(start), dim=1))
         self.negatives = chosen.negatives
         if self.negatives is None and interactions.n_items > FULL_SOFTMAX_ITEMS:
             self.negatives = 20_000

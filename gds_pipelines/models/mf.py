@@ -48,6 +48,7 @@ class MF(UserVectorRecommender):
         contract="vectors/1",
     )
     Parameters = MFParameters
+    starts_warm = True
 
     def _learner(self, interactions: Interactions, validation: Interactions | None) -> _Learner:
         return _Learner(self, interactions, validation)
@@ -70,6 +71,13 @@ class _Learner(BatchLearner):
         start = torch.Generator().manual_seed(model.seed)
         for name, rows in (("users", interactions.n_users), ("items", interactions.n_items)):
             table = 0.1 * torch.randn(rows, chosen.dimension, generator=start) / chosen.dimension**0.5
+            if model.start is not None:
+                over, keys = (
+                    (model.start.over_users, interactions.user_keys)
+                    if name == "users"
+                    else (model.start.over_items, interactions.item_keys)
+                )
+                table = torch.from_numpy(over(table.numpy(), keys))
             setattr(self, name, torch.nn.Parameter(table))
         self.loss, self.regularization = sampled_loss(chosen.loss), chosen.regularization
         self.cosine = chosen.loss in ("sampled-softmax", "bsl", "ccl")

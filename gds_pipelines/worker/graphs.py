@@ -103,7 +103,8 @@ def job_graphs(connection: Connection, lease: Lease, job: Job) -> Iterator[JobGr
 
 def sweep(connection: Connection) -> list[str]:
     """Drop this user's graphs of jobs that nobody holds a lease of; their names."""
-    names = [name for name in connection.gds().graph.list()["graphName"].tolist() if name.startswith(PREFIX)]
+    graphs = connection.gds().graph.list()
+    names = [one.graph_name for one in graphs if one.graph_name.startswith(PREFIX)]
     if not names:
         return []
     held = {row["id"] for row in connection.execute(query("read_held_jobs"))}

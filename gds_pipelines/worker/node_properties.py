@@ -7,7 +7,6 @@ the first graph holds is read back and compared with the test part: a test edge 
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +28,7 @@ from gds_pipelines.task import Task
 from gds_pipelines.worker.graphs import JobGraphs
 from gds_pipelines.worker.job import Job, Step
 
-_PROCEDURE = re.compile(r"(?:gds\.)?((?:[A-Za-z]\w*)(?:\.[A-Za-z]\w*)*?)(?:\.(?:mutate|stream|write|stats))?")
+_PROCEDURE = re.compile(r"(?:gds\.)?([A-Za-z]\w*)(?:\.mutate)?")
 _NO_TIME = "gnn_no_time"
 _READ_KEYS = ("nodeProperties", "featureProperties", "seedProperty")
 
@@ -189,13 +188,17 @@ def run_steps(connection: Connection, name: str, steps: Iterable[Step]) -> None:
         InvalidInput: a name that is no procedure of GDS.
         neo4j.exceptions.Neo4jError: with GDS's own sentence.
     """
-    client = connection.gds()
-    graph = client.graph.get(name)
+    connection.require_gds()
     for step in steps:
         called = _PROCEDURE.fullmatch(step.procedure)
         if called is None:
-            raise InvalidInput("Node property", [f"'{step.procedure}' is no procedure of GDS"])
-        operator.attrgetter(f"{called[1]}.mutate")(client)(graph, **step.config)
+            raise InvalidInput(
+                "Node property",
+                [f"'{step.procedure}' is no algorithm of GDS with a mode mutate, such as gds.fastRP"],
+            )
+        connection.execute(
+            query("mutate_node_property", procedure=called[1]), name=name, config=dict(step.config)
+        )
 
 
 def _outputs(steps: Sequence[Step]) -> list[str]:

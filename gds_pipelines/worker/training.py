@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from gds_pipelines.errors import PipelineError
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.models.base import Recommender
 from gds_pipelines.models.batches import fingerprint
+from gds_pipelines.models.warm_start import StartVectors
+from gds_pipelines.queries import query
 from gds_pipelines.registry import UNFINISHED, LoadedVersion, ModelVersion, Registry, check_name
 from gds_pipelines.run import Run, execute
 from gds_pipelines.run_artefact import artefact_of
@@ -37,9 +40,11 @@ from gds_pipelines.worker.heartbeat import Heartbeat, progress_of
 from gds_pipelines.worker.job import Job
 from gds_pipelines.worker.selection import Selection, Tried
 from model_export import Artefact
+from model_export.vectors import decode
 
 CHECKPOINT_SECONDS = 15.0
 KEPT = "model.zip"
+VECTORS = "vectors.arrow"
 _JUDGED_AGAIN = 3
 # Shares of the job's progress; reading, exporting and deploying are short.
 _READ, _SELECTED, _TRAINED, _EXPORTED = 0.05, 0.30, 0.85, 0.90
@@ -199,6 +204,7 @@ class _Attempt:
         if (place / "run.json").exists():
             return Run.read(place), models.load(measured)
         kept: list[Recommender] = []
+        start = self._start_of(selected.winner) if job.warm_start and job.refit else None
 
         def keep(model: Recommender, _: Split) -> None:
             model.save(measured)
@@ -217,8 +223,33 @@ class _Attempt:
             options=self._options(),
             on_step=self._step,
             on_measured=keep,
+            start=start,
         )
         return run, kept[0]
+
+    def _start_of(self, winner: Tried) -> StartVectors | None:
+        """The vectors of the version that serves, where the winner can begin with them; else says why not."""
+        job, registry = self._job, Registry(self._connection)
+        serving = registry.target(job.model_name)
+        chosen = models.recommender(winner.model)(winner.parameters)
+        if serving is None:
+            self._beat.say("No warm start: nothing serves under this name yet")
+            return None
+        if not chosen.starts_warm:
+            self._beat.say(f"No warm start: {winner.model} is not trained step by step from vectors")
+            return None
+        manifest = registry.manifest(serving.name, serving.version)
+        if (manifest["model"], manifest.get("dimension")) != (winner.model, chosen.parameters.dimension):
+            self._beat.say(
+                f"No warm start: {serving.reference} is {manifest['model']} of another size or kind"
+            )
+            return None
+        found = decode(registry.file(serving.name, serving.version, VECTORS))
+        items, users = found.types == job.task.recommend, found.types == job.task.to
+        self._beat.say(f"Begins with the vectors of {serving.reference}")
+        return StartVectors(
+            winner.model, found.keys[items], found.vector[items], found.keys[users], found.vector[users]
+        )
 
     def _options(self) -> TrainingOptions:
         return TrainingOptions(
@@ -238,7 +269,14 @@ class _Attempt:
                 f"Nothing is deployed: the database answers '{run.model}' by itself, with "
                 f"gnn.recommend.stream(user, {{method: …, task: …}})."
             )
-        return artefact_of(run), ""
+        return artefact_of(run, self._submitted()), ""
+
+    def _submitted(self) -> str | None:
+        """When the job was submitted: attempts that train alike make the same artefact, and version."""
+        records = self._connection.execute(query("read_job_time"), id=self._lease.job_id)
+        if not records or records[0]["at"] is None:
+            return None
+        return datetime.fromtimestamp(records[0]["at"] // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _bring_back(
         self,

@@ -8,15 +8,19 @@ from neo4j.exceptions import ServiceUnavailable
 
 from gds_pipelines import models
 from gds_pipelines.errors import InvalidInput, PipelineError
+from gds_pipelines.graph_data import GraphData, NodeTable, RelationTable
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.metrics import METRICS
 from gds_pipelines.run import SplitRequest
+from gds_pipelines.splits import Leak
+from gds_pipelines.task import Task
 from gds_pipelines.training import Cancelled, TrainingOptions
 from gds_pipelines.tuning import Bounds
 from gds_pipelines.worker.channel import Lease, LeaseLost
 from gds_pipelines.worker.heartbeat import Heartbeat, plain
 from gds_pipelines.worker.job import Candidate, Job
 from gds_pipelines.worker.loop import Worker
+from gds_pipelines.worker.node_properties import audit
 from gds_pipelines.worker.selection import fit_figures, select
 
 QUIET = TrainingOptions(tensorboard=False)
@@ -303,3 +307,27 @@ def test_figures_on_the_train_part_are_those_of_a_naive_count(interactions):
         shares.append(len(own & set(order)) / len(own))
     assert found["recall@10"] == pytest.approx(np.mean(shares))
     assert set(found) == {f"{name}@{k}" for name in METRICS for k in (10, 20)}
+
+
+# ---------------------------------------------------------------- node properties
+
+
+def test_a_relationship_of_any_type_that_is_a_test_pair_fails_the_audit():
+    def relation(type_, source, target, sources, targets):
+        return RelationTable(
+            source, type_, target, 3, 4, np.array(targets, np.int32), {}, None, np.array(sources, np.int32)
+        )
+
+    tables = {name: NodeTable(name, np.arange(count)) for name, count in (("User", 3), ("Item", 4))}
+    relations = [
+        relation("BUY", "User", "Item", [0, 1], [2, 3]),
+        relation("SHOWN_TO", "Item", "User", [1, 3], [2, 0]),
+        relation("NEAR", "Item", "Item", [2], [1]),
+    ]
+    graph = GraphData("g", "now", tables, {(one.source, one.type, one.target): one for one in relations})
+    task = Task.from_mapping(TASK)
+    audit(task, graph, np.array([0 * 4 + 1, 2 * 4 + 2]))  # (0, 1) and (2, 2) stand nowhere
+    with pytest.raises(Leak, match=r"SHOWN_TO \(1\)"):
+        audit(task, graph, np.array([0 * 4 + 3]))  # item 3 was shown to user 0
+    with pytest.raises(Leak, match=r"BUY \(2\), SHOWN_TO \(1\)"):
+        audit(task, graph, np.array([0 * 4 + 2, 1 * 4 + 3, 2 * 4 + 1]))
