@@ -14,8 +14,6 @@ import io.gnn4j.artefact.ModelRefused;
 import io.gnn4j.artefact.TensorData;
 import io.gnn4j.artefact.TensorSpec;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -38,6 +36,9 @@ public final class OnnxModel implements AutoCloseable {
         thread.setDaemon(true);
         return thread;
     });
+
+    /** Of all models: what runs at the same time is limited, how many models there are is not. */
+    private static final NativeBuffers BUFFERS = new NativeBuffers(128L << 20);
 
     private final OrtEnvironment environment;
     private final OrtSession session;
@@ -181,11 +182,16 @@ public final class OnnxModel implements AutoCloseable {
      * @throws IllegalStateException when ONNX Runtime fails or the run was ended for taking too long
      */
     Map<String, TensorData> run(Map<String, TensorData> inputs) {
-        return run(tensors -> {
-            for (var input : inputs.entrySet()) {
-                tensors.put(input.getKey(), tensor(input.getValue()));
-            }
-        }, new RunSwitch());
+        var taken = new ArrayList<ByteBuffer>();
+        try {
+            return run(tensors -> {
+                for (var input : inputs.entrySet()) {
+                    tensors.put(input.getKey(), tensor(input.getValue(), taken));
+                }
+            }, new RunSwitch());
+        } finally {
+            taken.forEach(BUFFERS::giveBack); // the tensors over them are closed
+        }
     }
 
     /**
@@ -237,24 +243,22 @@ public final class OnnxModel implements AutoCloseable {
         }
     }
 
-    private OnnxTensor tensor(TensorData data) throws OrtException {
+    /** @param taken gets the memory of the tensor, to be given back when it is closed */
+    private OnnxTensor tensor(TensorData data, List<ByteBuffer> taken) throws OrtException {
+        var bytes = data.floats() != null ? 4L * data.floats().length : data.longs() != null ? 8L * data.longs().length
+            : data.booleans().length;
+        var buffer = BUFFERS.take(bytes);
+        taken.add(buffer);
         if (data.floats() != null) {
-            return OnnxTensor.createTensor(environment, direct(data.floats()), data.shape());
+            return OnnxTensor.createTensor(environment, buffer.asFloatBuffer().put(data.floats()).flip(), data.shape());
         }
         if (data.longs() != null) {
-            var buffer = ByteBuffer.allocateDirect(8 * data.longs().length).order(ByteOrder.nativeOrder()).asLongBuffer();
-            return OnnxTensor.createTensor(environment, buffer.put(data.longs()).flip(), data.shape());
+            return OnnxTensor.createTensor(environment, buffer.asLongBuffer().put(data.longs()).flip(), data.shape());
         }
-        var buffer = ByteBuffer.allocateDirect(data.booleans().length).order(ByteOrder.nativeOrder());
         for (var value : data.booleans()) {
             buffer.put((byte) (value ? 1 : 0));
         }
         return OnnxTensor.createTensor(environment, buffer.flip(), data.shape(), OnnxJavaType.BOOL);
-    }
-
-    private static FloatBuffer direct(float[] values) {
-        var buffer = ByteBuffer.allocateDirect(4 * values.length).order(ByteOrder.nativeOrder()).asFloatBuffer();
-        return buffer.put(values).flip();
     }
 
     private static TensorData data(OnnxTensor tensor) {
