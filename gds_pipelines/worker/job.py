@@ -68,7 +68,8 @@ class Job:
         graph_name: the owner's projection; None: the worker projects the task itself.
         graph_created: its creation time, as text.
         steps, features: node properties to compute, and those the models read; () leaves it to the task.
-        split: how the test part is held out; ``seed`` is that of split and training alike.
+        split: how the test part is held out, by ``split_seed`` where it is at random; ``seed`` is that of
+            training, and of the split where it has none of its own.
         candidates: at least one.
         tuning: bounds of the search, over all candidates with ranges.
         deploy: one of ``DEPLOY_RULES``.
@@ -87,6 +88,7 @@ class Job:
     steps: tuple[Step, ...]
     features: tuple[str, ...]
     split: SplitRequest
+    split_seed: int
     seed: int
     candidates: tuple[Candidate, ...]
     tuning: Bounds
@@ -109,7 +111,10 @@ class Job:
         split_config = _map(frozen.get("splitConfig"))
         tuning = _map(frozen.get("autoTuningConfig"))
         faults: list[str] = []
-        task = _collect(faults, lambda: Task.from_mapping(frozen.get("task") or {}))
+        described = frozen.get("task") or {}
+        if split_config.get("horizon") and isinstance(described, Mapping):
+            described = {**described, "horizon": split_config["horizon"]}
+        task = _collect(faults, lambda: Task.from_mapping(described))
         if not raw.get("modelName"):
             faults.append("`modelName` is missing")
         rule = configuration.get("deploy") or training.get("deploy") or "always"
@@ -122,11 +127,9 @@ class Job:
         )
         if faults:
             raise InvalidInput("The job cannot be read", faults)
-        seeds = (configuration, training, split_config)
-        seed = next(
-            (one[key] for one in seeds for key in ("randomSeed", "seed") if one.get(key) is not None),
-            DEFAULT_SEED,
-        )
+        seeds = (one.get("randomSeed") for one in (configuration, training))
+        seed = next((one for one in seeds if one is not None), DEFAULT_SEED)
+        split_seed = split_config.get("randomSeed")
         minutes = tuning.get("maxMinutes")
         return cls(
             owner=str(raw.get("owner") or ""),
@@ -142,6 +145,7 @@ class Job:
             ),
             features=tuple(frozen.get("featureProperties") or ()),
             split=split,
+            split_seed=int(seed if split_seed is None else split_seed),
             seed=int(seed),
             candidates=candidates,
             tuning=Bounds(

@@ -28,7 +28,7 @@ from gds_pipelines.task import Task
 from gds_pipelines.worker.graphs import JobGraphs
 from gds_pipelines.worker.job import Job, Step
 
-_PROCEDURE = re.compile(r"(?:gds\.)?([A-Za-z]\w*)(?:\.mutate)?")
+_PROCEDURE = re.compile(r"(?:gds\.)?(?:([A-Za-z]\w*)\.)??([A-Za-z]\w*)(?:\.mutate)?")
 _NO_TIME = "gnn_no_time"
 _READ_KEYS = ("nodeProperties", "featureProperties", "seedProperty")
 
@@ -196,9 +196,12 @@ def run_steps(connection: Connection, name: str, steps: Iterable[Step]) -> None:
                 "Node property",
                 [f"'{step.procedure}' is no algorithm of GDS with a mode mutate, such as gds.fastRP"],
             )
-        connection.execute(
-            query("mutate_node_property", procedure=called[1]), name=name, config=dict(step.config)
+        statement = (
+            query("mutate_node_property_of_tier", tier=called[1], procedure=called[2])
+            if called[1]
+            else query("mutate_node_property", procedure=called[2])
         )
+        connection.execute(statement, name=name, config=dict(step.config))
 
 
 def _outputs(steps: Sequence[Step]) -> list[str]:

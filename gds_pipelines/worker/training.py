@@ -142,7 +142,7 @@ class _Attempt:
         plain = not job.steps and not job.features
         reads = job.reads_features()
         whole = self._graphs.read(features=plain and reads)
-        parts = job.split.apply(whole, job.task, job.seed)
+        parts = job.split.apply(whole, job.task, job.split_seed)
         splits.audit(
             parts.train,
             parts.test,

@@ -218,7 +218,7 @@ def raw_job(**more):
         "task": TASK,
         "nodePropertySteps": [{"procedure": "gds.fastRP", "config": {"mutateProperty": "fast"}}],
         "featureProperties": ["fast"],
-        "splitConfig": {"method": "leave-last", "count": 2, "seed": 5},
+        "splitConfig": {"method": "leave-last", "count": 2, "randomSeed": 5},
         "autoTuningConfig": {"maxTrials": 4, "maxMinutes": 0.5},
         "trainingConfig": {"deploy": "ifBetter"},
         "parameterSpace": [
@@ -232,7 +232,8 @@ def raw_job(**more):
 
 def test_a_lease_is_read():
     job = Job.of(raw_job())
-    assert (job.model_name, job.graph_name, job.owner, job.seed) == ("shop", "g", "ann", 5)
+    assert (job.model_name, job.graph_name, job.owner) == ("shop", "g", "ann")
+    assert (job.seed, job.split_seed) == (1, 5)
     assert job.split == SplitRequest("leave-last", 2)
     assert job.candidates == (Candidate("mf-bpr", {"dimension": 8}, {"learning_rate": (0.01, 0.02)}),)
     assert job.tuning == Bounds(4, 30.0)
