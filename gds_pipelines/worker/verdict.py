@@ -24,8 +24,8 @@ from gds_pipelines.task import Task
 
 MIN_USERS = 200
 METRIC, K = "ndcg", 20
-JUDGED = ("item-propagation/1", "padded-blocks/1", "vectors/1")
-"""Contracts that ``gnn.evaluate.stream`` measures."""
+JUDGED = ("item-propagation/1", "vectors/1", "item-weights/1", "lists/1", "sequence/1")
+"""Contracts that ``gnn.evaluate.stream`` measures; of the first, those without a blend."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,13 @@ def judge(
             f"Not deployed: {against} follows {serving.contract}, which gnn.evaluate.stream does not "
             f"measure. Train with deploy: 'always' to replace it."
         )
-    trained = (Registry(connection).manifest(serving.name, serving.version).get("training") or {}).get(
-        "cutoff"
-    )
+    manifest = Registry(connection).manifest(serving.name, serving.version)
+    if manifest.get("blend"):
+        return no(
+            f"Not deployed: {against} is a blend, which gnn.evaluate.stream does not measure. Train with "
+            f"deploy: 'always' to replace it."
+        )
+    trained = manifest["training"]["cutoff"]
     if trained is None:
         return no(
             f"Not deployed: {against} does not say up to when it was trained, so nothing is surely new to "

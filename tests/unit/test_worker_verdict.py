@@ -92,7 +92,7 @@ def test_what_the_serving_version_was_trained_on_is_no_test(judge):
     [
         ({"cutoff": None}, "can only be judged with a split by time"),
         ({"trained": None}, "does not say up to when it was trained"),
-        ({"serving": ModelVersion("shop", 3, "ready", "lists/1", "abc")}, "follows lists/1"),
+        ({"serving": ModelVersion("shop", 3, "ready", "padded-blocks/1", "abc")}, "follows padded-blocks/1"),
         ({"trained": 2 * CUTOFF + 1}, "only 0 users have events"),
     ],
 )
