@@ -5,7 +5,7 @@
 Graphs are made by ``gds.graph.generate``, with power-law or uniform degrees, and one of users and items by a
 Cypher projection. Slow ways read a stated number of rows and are counted per row; all ways end in numpy
 arrays. Ours relabels nodes per type, the others leave Neo4j ids as they are. Clock: the median of the rounds,
-which take all ways in turn.
+which take all ways in turn. The files are written after each graph: a run that is cut short keeps what it has.
 """
 
 import argparse
@@ -304,7 +304,9 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     axis.set_xlabel("million relationships a second, until they are numpy arrays (logarithmic)")
     axis.legend(fontsize=8)
     axis.margins(x=0.15)
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
 
 
 def main() -> None:
@@ -324,28 +326,32 @@ def main() -> None:
     given = arguments.parse_args()
     note = busy()
     with bench_server(given.heap, given.software) as server:
-        rows, memory = [], []
+        rows: list[dict[str, Any]] = []
         for size in given.sizes:
-            rows += measure_relationships(server, size, POWER_LAW, given.ours)
-            if SIZES[size] <= SIZES["10m"]:
-                rows += measure_relationships(server, size, UNIFORM, given.ours)
-                rows += measure_relationships(server, size, TWO_TYPES, given.ours)
-        features = measure_features(server)
+            kinds = (POWER_LAW, UNIFORM, TWO_TYPES) if SIZES[size] <= SIZES["10m"] else (POWER_LAW,)
+            for kind in kinds:
+                rows += map(rounded, measure_relationships(server, size, kind, given.ours))
+                write_reading(given, rows, note)
+        features = rounded(measure_features(server))
+        write_reading(given, rows, note, features=features)
+        result_file.write(given.out / "features.json", "Reading node features", COMMAND, [features], note)
+        memory = []
         for size in given.sizes[1:]:
             memory.append(rounded(measure_memory(server, size)))
-    rows = [rounded(row) for row in rows]
+            result_file.write(
+                given.out / "memory.json", "Memory while reading a projection", COMMAND, memory, note
+            )
+
+
+def write_reading(given: argparse.Namespace, rows: list[dict[str, Any]], note: str, **more: Any) -> None:
     result_file.write(
         given.out / "reading.json",
         "Reading a projection into numpy",
         COMMAND,
         rows,
         f"{DEGREE} relationships a node; server and client on one machine, heap {given.heap} MB. {note}",
-        features=rounded(features),
+        **more,
     )
-    result_file.write(
-        given.out / "features.json", "Reading node features", COMMAND, [rounded(features)], note
-    )
-    result_file.write(given.out / "memory.json", "Memory while reading a projection", COMMAND, memory, note)
     plot(rows, given.out / "reading.svg")
 
 

@@ -2,53 +2,41 @@
 
     .venv/bin/python -m benchmarks.transfer.writing
 
-All ways write the same vectors to the same nodes, in batches of the same size, and take turns. Clock: the
-median of the rounds after one that warms up. The file is written after every round: a run that is cut short
-keeps what it has.
+All ways write vectors to the same nodes, in batches of the same size, and take turns: to a property that is
+not there yet, as a new version of a model does, and over the vectors of the round before, of which none
+stays the same. Clock: the median of the rounds after one that warms up. The file is written after every
+round: a run that is cut short keeps what it has.
 """
 
 import argparse
 import statistics
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import result_file
+from benchmarks import bars, result_file
 from benchmarks.transfer.bench_server import BenchServer, Clock, bench_server, busy, clocked, rounded
-from gds_pipelines import write_back
 from gds_pipelines.write_back import mutate_node_properties, write_node_properties
 
 COMMAND = ".venv/bin/python -m benchmarks.transfer.writing"
 NODES = 100_000
 WIDTH = 64
 BATCH = 5_000
-ROUNDS = 3
-PLUGIN, BY_KEY = "gnn.nodeProperty.write, 1 thread", "UNWIND by key"
+ROUNDS = 2
+NEW, OVER = "a property that is not there yet", "over other vectors"
+BY_KEY = "UNWIND by key"
 
 
-@contextmanager
-def no_plugin() -> Iterator[None]:
-    query = write_back._WRITE
-    write_back._WRITE = query.replace("gnn.nodeProperty", "gnn.nothing")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        write_back._WRITE = query
+@dataclass(frozen=True)
+class Way:
+    """``run`` writes these vectors to that property; ``where`` is NEW, OVER or a word for another place."""
 
-
-def set_vectors(server: BenchServer, vectors: np.ndarray) -> int:
-    """What people write by hand: rows of key and list."""
-    query = "UNWIND $rows AS row MATCH (n:Item {id: row.key}) SET n.vector = row.vector RETURN count(*)"
-    for start in range(0, len(vectors), BATCH):
-        part = vectors[start : start + BATCH].tolist()
-        server.execute(query, rows=[{"key": start + at, "vector": vector} for at, vector in enumerate(part)])
-    return len(vectors)
+    name: str
+    where: str
+    run: Callable[[np.ndarray, str], int]
 
 
 def main() -> None:
@@ -65,13 +53,21 @@ def main() -> None:
     given = arguments.parse_args()
     note = busy()
     with bench_server(given.heap, given.software) as server:
-        for rows in measure(server, given.nodes, given.rounds):
+        for found in measure(server, given.nodes, given.rounds):
+            rows = [rounded(row) for row in found]
             result_file.write(
                 given.out / "writing.json",
                 f"Writing {WIDTH} float32 a node back",
                 COMMAND,
-                [rounded(row) for row in rows],
-                f"{given.nodes:,} nodes, {BATCH:,} a transaction; the nodes have a unique key. {note}",
+                rows,
+                f"{given.nodes:,} nodes with a unique key, {BATCH:,} a transaction. "
+                f"gnn.nodeProperty.write checks label and key of each node. {note}",
+            )
+            bars.draw(
+                rows,
+                {"thousand rows/s": "by wall time", "thousand rows/CPU s": "by CPU time"},
+                "thousand vectors a second (logarithmic)",
+                given.out / "writing.svg",
             )
 
 
@@ -82,15 +78,15 @@ def measure(server: BenchServer, nodes: int, rounds: int) -> Iterator[list[dict[
     server.execute("CALL gds.graph.project('items', 'Item', '*') YIELD nodeCount RETURN 1")
     found = server.execute("CYPHER 5 MATCH (n:Item) RETURN id(n) AS id ORDER BY n.id")
     ids = np.array([record["id"] for record in found])
-    vectors = np.random.default_rng(0).random((nodes, WIDTH), np.float32)
+    random = np.random.default_rng(0)
 
-    def plugin(threads: int) -> Callable[[], int]:
-        def run() -> int:
+    def plugin(threads: int) -> Callable[[np.ndarray, str], int]:
+        def run(vectors: np.ndarray, name: str) -> int:
             report = write_node_properties(
                 server.driver,
                 "Item",
                 ids,
-                {"vector": vectors},
+                {name: vectors},
                 key="id",
                 keys=np.arange(nodes),
                 batch_size=BATCH,
@@ -101,65 +97,63 @@ def measure(server: BenchServer, nodes: int, rounds: int) -> Iterator[list[dict[
 
         return run
 
-    def by_id() -> int:
-        with no_plugin():
-            write_node_properties(server.driver, "Item", ids, {"vector": vectors})
+    def unwind(vectors: np.ndarray, name: str) -> int:
+        """What people write by hand: rows of key and list, found by an index."""
+        query = "UNWIND $rows AS row MATCH (n:Item {id: row.key}) SET n[$name] = row.vector RETURN count(*)"
+        for start in range(0, nodes, BATCH):
+            part = vectors[start : start + BATCH].tolist()
+            rows = [{"key": start + at, "vector": vector} for at, vector in enumerate(part)]
+            server.execute(query, rows=rows, name=name)
         return nodes
 
-    def mutate() -> int:
-        done = mutate_node_properties(server.driver, "items", ids, {"vector": vectors}, if_exists="replace")
-        return done["vector"][0]
+    def mutate(vectors: np.ndarray, name: str) -> int:
+        done = mutate_node_properties(server.driver, "items", ids, {name: vectors}, if_exists="replace")
+        return done[name][0]
 
-    ways: dict[str, tuple[str, Callable[[], int]]] = {
-        PLUGIN: ("label and key checked", plugin(1)),
-        "gnn.nodeProperty.write, 2 threads": ("label and key checked", plugin(2)),
-        BY_KEY: (
-            "the driver, rows of key and list, an index on the key",
-            lambda: set_vectors(server, vectors),
-        ),
-        "UNWIND by id": ("our client without the plugin; label checked", by_id),
-        "gnn.nodeProperty.mutate": ("into a projection", mutate),
-    }
-    clocks: dict[str, list[Clock]] = {name: [] for name in ways}
-    rows = {}
-    for turn in range(rounds + 1):
-        for name, (_, run) in ways.items():
-            with clocked(server) as clock:
-                rows[name] = run()
-            if turn:
-                clocks[name].append(clock)
-        if turn:
-            yield table({name: what for name, (what, _) in ways.items()}, rows, clocks)
-
-
-def table(ways: dict[str, str], rows: dict[str, int], clocks: dict[str, list[Clock]]) -> list[dict[str, Any]]:
-    found = []
-    for name, what in ways.items():
-        wall = statistics.median(clock.wall for clock in clocks[name])
-        client = statistics.median(clock.client_cpu for clock in clocks[name])
-        served = statistics.median(clock.server_cpu for clock in clocks[name])
-        found.append(
-            {
-                "way": name,
-                "what": what,
-                "rows": rows[name],
-                "seconds": wall,
-                "thousand rows/s": rows[name] / wall / 1e3,
-                "client CPU s": client,
-                "server CPU s": served,
-                "rounds": len(clocks[name]),
-                "CPU s": client + served,
-            }
-        )
-    slow = next(row for row in found if row["way"] == BY_KEY)
-    return [
-        row
-        | {
-            "times faster than UNWIND by key, wall": slow["seconds"] / row["seconds"],
-            "by CPU": slow["CPU s"] / row["CPU s"],
-        }
-        for row in found
+    ways = [
+        Way("gnn.nodeProperty.write, 1 thread", NEW, plugin(1)),
+        Way("gnn.nodeProperty.write, 2 threads", NEW, plugin(2)),
+        Way(BY_KEY, NEW, unwind),
+        Way("gnn.nodeProperty.write, 1 thread", OVER, plugin(1)),
+        Way("gnn.nodeProperty.write, 2 threads", OVER, plugin(2)),
+        Way(BY_KEY, OVER, unwind),
+        Way("gnn.nodeProperty.mutate", "a projection", mutate),
     ]
+    clocks: dict[Way, list[Clock]] = {way: [] for way in ways}
+    for turn in range(rounds + 1):
+        for at, way in enumerate(ways):
+            vectors = random.random((nodes, WIDTH), np.float32)
+            name = f"vector{at}_{turn}" if way.where == NEW else f"vector{at}"
+            with clocked(server) as clock:
+                way.run(vectors, name)
+            if turn:
+                clocks[way].append(clock)
+        if turn:
+            yield table(clocks, nodes)
+
+
+def table(clocks: dict[Way, list[Clock]], nodes: int) -> list[dict[str, Any]]:
+    wall = {way: statistics.median(clock.wall for clock in found) for way, found in clocks.items()}
+    client = {way: statistics.median(clock.client_cpu for clock in found) for way, found in clocks.items()}
+    served = {way: statistics.median(clock.server_cpu for clock in found) for way, found in clocks.items()}
+    slow = {way.where: way for way in clocks if way.name == BY_KEY}
+    rows = []
+    for way, found in clocks.items():
+        row = {
+            "way": f"{way.name}, {way.where}",
+            "rows": nodes,
+            "seconds": wall[way],
+            "thousand rows/s": nodes / wall[way] / 1e3,
+            "client CPU s": client[way],
+            "server CPU s": served[way],
+            "thousand rows/CPU s": nodes / (client[way] + served[way]) / 1e3,
+            "rounds": len(found),
+        }
+        if other := slow.get(way.where):
+            row["times UNWIND, wall"] = wall[other] / wall[way]
+            row["times UNWIND, CPU"] = (client[other] + served[other]) / (client[way] + served[way])
+        rows.append(row)
+    return rows
 
 
 if __name__ == "__main__":
