@@ -5,7 +5,8 @@
 Graphs are made by ``gds.graph.generate``, with power-law or uniform degrees, and one of users and items by a
 Cypher projection. Slow ways read a stated number of rows and are counted per row; all ways end in numpy
 arrays. Ours relabels nodes per type, the others leave Neo4j ids as they are. Clock: the median of the rounds,
-which take all ways in turn. The files are written after each graph: a run that is cut short keeps what it has.
+which take all ways in turn. The files are written after each graph: a run that is cut short keeps what it
+has.
 """
 
 import argparse

@@ -3,12 +3,13 @@
 One module trains and serves: it takes the tensors of ``padded-blocks/1`` (``docs/formats.md`` section 7) and
 is exported as it stands. Built from Gather, MatMul, Softmax and elementwise operators alone: no scatter, and
 no reduction over an axis that may be empty. Shapes: R = receivers, M = senders at hand, K = fan-out,
-D = dimension, H = heads. Equations and cost stand in ``docs/feature-models.md``.
+D = dimension, H = heads, F = properties of a relation. Equations and cost stand in
+``docs/feature-models.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -95,6 +96,33 @@ def start_near_identity(own: nn.ModuleList, sent: nn.ModuleList) -> None:
         linear.weight.data += torch.randn_like(linear.weight) * 0.1 / linear.in_features**0.5
     for linear in own:
         nn.init.zeros_(linear.bias)
+
+
+class EdgeInput(nn.Module):
+    """What a layer hears of the relationships drawn, beside their senders.
+
+    U [ mean over the drawn k of (e_k - m) / s, 0 where missing ; share of those missing ]
+
+    Args:
+        columns: F properties of the relation.
+        mean, scale: [F]; 0 and 1 when None. scale > 0.
+    """
+
+    def __init__(
+        self, columns: int, dimension: int, mean: Tensor | None = None, scale: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(columns) if mean is None else mean.float())
+        self.register_buffer("scale", torch.ones(columns) if scale is None else scale.float())
+        self.heard = nn.Linear(2 * columns, dimension, bias=False)
+
+    def forward(self, ef: Tensor, nbr: Tensor) -> Tensor:
+        """From ``ef`` [R, K, F], NaN = missing, and ``nbr`` [R, K]; zeros where all are -1."""
+        there, count = mask_of(nbr, ef)
+        missing = torch.isnan(ef)
+        scaled = torch.where(missing, 0.0, (ef - self.mean) / self.scale)
+        both = torch.cat([scaled, missing.to(ef.dtype)], 2)
+        return self.heard(((there / count).unsqueeze(1) @ both).squeeze(1))
 
 
 class SageLayer(nn.Module):
@@ -246,12 +274,21 @@ class BlockEncoder(nn.Module):
         dimension: D of every layer and of the output.
         heads: H of the attention, a divisor of D.
         seed: of the initial weights.
+        edge_moments: mean and scale [F] of the properties of a relation, by its number; those left out
+            enter as they are.
     Attributes:
         tensors: names of the inputs, in the order of ``forward``.
     """
 
     def __init__(
-        self, kind: str, schema: BlockSchema, dimension: int, *, heads: int = 4, seed: int = 0
+        self,
+        kind: str,
+        schema: BlockSchema,
+        dimension: int,
+        *,
+        heads: int = 4,
+        seed: int = 0,
+        edge_moments: Mapping[int, tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         super().__init__()
         if dimension % heads:
@@ -261,15 +298,25 @@ class BlockEncoder(nn.Module):
         self.schema, self.dimension = schema, dimension
         needs_degrees = kind == "graphsage"
         self.tensors = [
-            name
-            for name, tensor in schema.tensors.items()
-            if tensor.role != "edgeFeatures" and (needs_degrees or tensor.role != "degrees")
+            name for name, tensor in schema.tensors.items() if needs_degrees or tensor.role != "degrees"
         ]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.inputs = nn.ModuleList(NodeInput(node, dimension) for node in schema.types)
             self.layers = nn.ModuleList(
                 LAYERS[kind](schema, dimension, heads=heads) for _ in range(schema.layers)
+            )
+            self.edges = nn.ModuleList(
+                nn.ModuleDict(
+                    {
+                        str(number): EdgeInput(
+                            len(relation.properties), dimension, *(edge_moments or {}).get(number, ())
+                        )
+                        for number, relation in enumerate(schema.relations)
+                        if relation.properties
+                    }
+                )
+                for _ in range(schema.layers)
             )
 
     def forward(self, *tensors: Tensor) -> Tensor:
@@ -279,7 +326,8 @@ class BlockEncoder(nn.Module):
         for depth, layer in enumerate(self.layers, start=1):
             last = depth == self.schema.layers
             level = [
-                self._layer(layer, at, level, hop, last) for hop in range(1, self.schema.layers - depth + 2)
+                self._layer(layer, self.edges[depth - 1], at, level, hop, last)
+                for hop in range(1, self.schema.layers - depth + 2)
             ]
         found = torch.cat([level[0][number] for number in self.schema.seed_types])
         found = found.index_select(0, at[names.SEED])
@@ -298,7 +346,13 @@ class BlockEncoder(nn.Module):
         return found
 
     def _layer(
-        self, layer: nn.Module, at: dict[str, Tensor], level: list[dict[int, Tensor]], hop: int, last: bool
+        self,
+        layer: nn.Module,
+        edges: nn.ModuleDict,
+        at: dict[str, Tensor],
+        level: list[dict[int, Tensor]],
+        hop: int,
+        last: bool,
     ) -> dict[int, Tensor]:
         """One layer at hop - 1 from what stands there and at hop."""
         found = {}
@@ -312,5 +366,8 @@ class BlockEncoder(nn.Module):
                 senders = layer.prepared(relation, source, level[hop][source])
                 heard.append((relation, senders, at[names.nbr(relation, hop)], degrees))
             own = layer(number, level[hop - 1][number], heard)
+            for relation, _, nbr, _ in heard:
+                if str(relation) in edges:
+                    own = own + edges[str(relation)](at[names.ef(relation, hop)], nbr)
             found[number] = own if last else F.elu(own)
         return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch_geometric.data import Data, HeteroData
 
 from gds_pipelines.errors import InvalidInput, UnknownName
 from gds_pipelines.graph_data import GraphData, RelationTable
@@ -23,6 +24,7 @@ from gds_pipelines.pyg.neighbourhood import (
     Relation,
 )
 from gds_pipelines.pyg.projection_sampling import ProjectionNeighbourhoods
+from gds_pipelines.pyg.relationship_values import RelationshipValues
 from gds_pipelines.pyg.sampler import EdgeType, NeighbourhoodSampler
 
 FanOuts = Sequence[int] | Mapping[EdgeType, Sequence[int]]
@@ -64,6 +66,7 @@ class PygGraph:
         self._projection = projection
         self.counts = {name: len(table) for name, table in data.nodes.items()}
         self.relations = _relations(data)
+        self._values = RelationshipValues(data.relations)
         self.features = PropertyStore(_makers(data, features or {}))
         self.edges = RelationStore(self.relations, self.counts, self._table)
 
@@ -115,6 +118,7 @@ class PygGraph:
         last: int = 0,
         keep_targets: bool = False,
         also_hide: Sequence[EdgeType] = (),
+        edge_ids: bool = False,
         concurrency: int | None = None,
     ) -> NeighbourhoodSampler:
         """PyG's sampler.
@@ -126,6 +130,7 @@ class PygGraph:
                 what is older is drawn.
             last: draw among so many newest; 0 means all.
             keep_targets, also_hide: see ``NeighbourhoodSampler``.
+            edge_ids: batches have ``e_id``, rows of ``data.relations``; ``edge_attr`` needs them.
             concurrency: threads of the server.
         Raises:
             InvalidInput: for what cannot be drawn, all faults at once.
@@ -140,7 +145,23 @@ class PygGraph:
             keep_targets=keep_targets,
             also_hide=also_hide,
             random_seed=random_seed,
+            number=self._values.rows if edge_ids else None,
         )
+
+    def edge_attr(self, names: Sequence[str]) -> Callable[[Data | HeteroData], Data | HeteroData]:
+        """A ``transform`` for PyG's loaders: ``edge_attr`` [E, F] from relationship properties.
+
+        Needs a sampler with ``edge_ids=True``. A relation against its own has the same properties.
+
+        Args:
+            names: F properties that were read; NaN where a relationship lacks one. Edge types that have
+                none of them get nothing.
+        Raises:
+            UnknownName: for a property that was not read.
+            InvalidInput: for a graph of one node type with several relationship types, whose edges PyG
+                does not tell apart.
+        """
+        return self._values.attach(names)
 
     def plan(self, num_neighbors: FanOuts, **options: Any) -> Plan:
         """What ``num_neighbors`` means here; ``options`` are those of ``Plan``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from gds_pipelines.negatives import Popular, Positives, Uniform
 from gds_pipelines.pyg.neighbourhood import Neighbourhood, NeighbourhoodSource, Relation
 
 EdgeType = tuple[str, str, str]
+Numbering = Callable[[Relation, np.ndarray, np.ndarray], np.ndarray]
 
 
 class NeighbourhoodSampler(BaseSampler):
@@ -37,6 +38,8 @@ class NeighbourhoodSampler(BaseSampler):
         also_hide: further edge types (of both directions) in which the pairs of the batch are taken out,
             such as the views of the items bought.
         random_seed: of the negatives; the draws of neighbours have their own in the plan.
+        number: gives the relationships drawn their numbers, from relation, senders and receivers; a batch
+            then has ``e_id``. None leaves them without.
     """
 
     def __init__(
@@ -48,7 +51,9 @@ class NeighbourhoodSampler(BaseSampler):
         keep_targets: bool = False,
         also_hide: Sequence[EdgeType] = (),
         random_seed: int = 0,
+        number: Numbering | None = None,
     ) -> None:
+        self._number = number
         self._source, self._counts, self._positives = source, counts, positives
         self._keep_targets, self._also_hide = keep_targets, tuple(also_hide)
         self._rng = np.random.default_rng(random_seed)
@@ -193,12 +198,13 @@ class NeighbourhoodSampler(BaseSampler):
 
     def _output(self, found: Neighbourhood, hetero: bool) -> SamplerOutput | HeteroSamplerOutput:
         relations = self._source.plan.relations
+        numbers = [self._numbers(found, place) for place in range(len(relations))]
         if hetero:
             return HeteroSamplerOutput(
                 node={type_: torch.from_numpy(nodes) for type_, nodes in found.nodes.items()},
                 row={r.edge_type: torch.from_numpy(found.rows[i]) for i, r in enumerate(relations)},
                 col={r.edge_type: torch.from_numpy(found.cols[i]) for i, r in enumerate(relations)},
-                edge={relation.edge_type: None for relation in relations},
+                edge={relation.edge_type: numbers[place] for place, relation in enumerate(relations)},
                 batch=None
                 if found.groups is None
                 else {type_: torch.from_numpy(groups) for type_, groups in found.groups.items()},
@@ -217,11 +223,19 @@ class NeighbourhoodSampler(BaseSampler):
             node=torch.from_numpy(found.nodes[only]),
             row=torch.from_numpy(np.concatenate(found.rows)[order]),
             col=torch.from_numpy(np.concatenate(found.cols)[order]),
-            edge=None,
+            edge=torch.cat(numbers)[torch.from_numpy(order)] if self._number else None,
             batch=None if found.groups is None else torch.from_numpy(found.groups[only]),
             num_sampled_nodes=found.nodes_per_hop[only],
             num_sampled_edges=np.bincount(hops, minlength=self._source.plan.hops).tolist(),
         )
+
+    def _numbers(self, found: Neighbourhood, place: int) -> Tensor | None:
+        if self._number is None:
+            return None
+        relation = self._source.plan.relations[place]
+        sender = found.nodes[relation.sender][found.rows[place]]
+        receiver = found.nodes[relation.receiver][found.cols[place]]
+        return torch.from_numpy(self._number(relation, sender, receiver))
 
 
 class _Given(NegativeSampling):

@@ -9,7 +9,7 @@ import torch
 
 from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.interactions import Interactions
-from gds_pipelines.models.block_encoders import LAYERS, BlockEncoder
+from gds_pipelines.models.block_encoders import LAYERS, BlockEncoder, EdgeInput
 from gds_pipelines.models.block_recommender import encoded, read_fanouts
 from gds_pipelines.models.neighbourhoods import (
     ITEMS,
@@ -27,8 +27,9 @@ from gds_pipelines.sampling import twin
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
 from model_export import export, open_session
-from model_export.block_schema import BlockSchema
-from model_export.padded_blocks import faults_of
+from model_export.block_schema import BlockSchema, Feature, NodeType
+from model_export.block_schema import Relation as BlockRelation
+from model_export.padded_blocks import Drawn, build, faults_of
 
 OPTIONS = TrainingOptions(accelerator="cpu", threads=1, tensorboard=False)
 USERS_N, ITEMS_N = 9, 7
@@ -364,3 +365,81 @@ def test_encoders_are_chosen_by_the_values():
     with pytest.raises(InvalidInput) as caught:
         NodeFeatures.of_values({"a": [1, "x"], "b": [None], "c": [[1.0], [1.0, 2.0]], "d": ["fine"]})
     assert len(caught.value.faults) == 3
+
+
+def test_edges_are_heard_as_the_mean_of_those_drawn_and_missing_ones_are_flagged():
+    generator = torch.Generator().manual_seed(4)
+    mean, scale = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 4.0])
+    layer = EdgeInput(2, 3, mean, scale)
+    nbr = torch.tensor([[0, 3, -1], [1, -1, -1], [-1, -1, -1]])
+    ef = torch.randn((3, 3, 2), generator=generator) * (nbr >= 0).unsqueeze(2)
+    ef[0, 1, 0] = torch.nan
+    with torch.no_grad():
+        found = layer(ef, nbr)
+        weights = layer.heard.weight
+    for row, count in enumerate([2, 1, 0]):
+        entered = torch.zeros(4)
+        for k in range(count):
+            for f in range(2):
+                if torch.isnan(ef[row, k, f]):
+                    entered[2 + f] += 1 / count
+                else:
+                    entered[f] += (ef[row, k, f] - mean[f]) / scale[f] / count
+        assert found[row].tolist() == pytest.approx((weights @ entered).tolist(), abs=1e-6)
+
+
+def test_an_encoder_reads_a_third_label_and_relationship_properties_and_is_exported():
+    schema = BlockSchema(
+        types=(
+            NodeType("Item", "id", (Feature("price", "number"),)),
+            NodeType("User", "id", ()),
+            NodeType("Category", "id", (Feature("name", "category", vocabulary=("a", "b")),)),
+        ),
+        relations=(
+            BlockRelation("Item", "BUY", "User", "in", ("weight", "at")),
+            BlockRelation("Category", "IN_CATEGORY", "Item", "in"),
+        ),
+        fanouts=((2, 2), (1, 1)),
+        seeds=("User",),
+        layers=2,
+    )
+    buys = {0: [0, 1], 1: [2]}
+
+    def draw(relation, hop, receivers):
+        width = schema.fanouts[relation][hop - 1]
+        lists = [buys.get(int(one), []) if relation == 0 else [int(one) % 2] for one in receivers]
+        rows = np.array([(found + [-1] * width)[:width] for found in lists])
+        values = np.where(rows[..., None] < 0, 0.0, stored[-1][np.maximum(rows, 0)]).astype(np.float32)
+        return Drawn(rows, np.array([len(found) for found in lists]), values if relation == 0 else None)
+
+    def features(number, rows):
+        x = np.stack([rows], 1).astype(np.float32) if number == 0 else np.zeros((len(rows), 0), np.float32)
+        code = np.stack([2 + rows], 1) if number == 2 else np.zeros((len(rows), 0), np.int64)
+        return x, code
+
+    encoder = BlockEncoder(
+        "graphsage", schema, 8, heads=2, edge_moments={0: (torch.tensor([1.0, 5.0]), torch.ones(2))}
+    ).eval()
+    manifest = {
+        "contract": "padded-blocks/1",
+        "model": "graphsage",
+        "createdAt": "2026-01-01T00:00:00Z",
+        "gnn4jVersion": "0",
+        "dimension": 8,
+        "similarity": "cosine",
+        "task": {},
+        "training": {"graph": {}, "cutoff": None, "seed": 1, "hyperparameters": {}},
+        "metrics": [],
+        **schema.to_manifest(),
+    }
+    session = open_session(export(encoder, None, manifest).model)
+    vectors, stored = [], []
+    for values in (np.array([[1.0, 5.0]] * 3), np.array([[1.0, 5.0], [np.nan, 9.0], [1.0, 5.0]])):
+        stored.append(values)
+        blocks = build(schema, {1: np.arange(3)}, draw, features)
+        found = session.run(blocks.take(encoder.tensors))["embedding"]
+        with torch.no_grad():
+            assert found == pytest.approx(encoded(encoder, blocks).numpy(), abs=1e-5)
+        vectors.append(found)
+    changed = np.abs(vectors[0] - vectors[1]).max(axis=1) > 1e-4
+    assert changed.tolist() == [True, False, False]  # only user 0 bought item 1

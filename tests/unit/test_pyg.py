@@ -262,6 +262,74 @@ def test_a_graph_of_one_type_gives_plain_data(data):
     assert not shown & (hidden | {pair[::-1] for pair in hidden})
 
 
+def largest(data, stored, name):
+    """The property of each pair, of parallel relationships the largest."""
+    found, table = {}, data.relations[stored]
+    rows = zip(table.sources.tolist(), table.targets.tolist(), table.properties[name].tolist(), strict=True)
+    for source, target, value in rows:
+        found[source, target] = max(value, found.get((source, target), -math.inf))
+    return found
+
+
+def test_relationship_properties_come_as_edge_attr_in_both_directions(data, graph):
+    loader = NodeLoader(
+        (graph.features, graph.edges),
+        graph.sampler([4, 3], edge_ids=True),
+        ("User", torch.arange(USERS)),
+        batch_size=25,
+        transform=graph.edge_attr(["at", "weight"]),
+    )
+    seen = set()
+    for batch in loader:
+        for edge_type in batch.edge_types:
+            store = batch[edge_type]
+            ends = [
+                batch[end].n_id[row].tolist()
+                for end, row in zip(edge_type[::2], store.edge_index, strict=True)
+            ]
+            turned = edge_type[1].startswith("rev_")
+            stored = (edge_type[2], edge_type[1][4:], edge_type[0]) if turned else edge_type
+            pairs = list(zip(*(reversed(ends) if turned else ends), strict=True))
+            expected = [[largest(data, stored, name)[pair] for name in ("at", "weight")] for pair in pairs]
+            np.testing.assert_array_equal(store.edge_attr, np.array(expected, np.float32).reshape(-1, 2))
+            seen |= {edge_type} if pairs else set()
+    assert len(seen) == 6
+    with pytest.raises(UnknownName, match="Did you mean 'weight'"):
+        graph.edge_attr(["wieght"])
+
+
+def test_links_and_graphs_of_one_type_have_edge_attr_too(data, graph):
+    links = LinkLoader(
+        (graph.features, graph.edges),
+        graph.sampler([4, 3], edge_ids=True),
+        BUY,
+        batch_size=50,
+        transform=graph.edge_attr(["at"]),
+    )
+    batch = next(iter(links))
+    assert batch[BUY].edge_attr.shape == (batch[BUY].num_edges, 1)
+    key = ("User", "KNOWS", "User")
+    friends = GraphData("friends", "", {"User": data.nodes["User"]}, {key: data.relations[key]})
+    graph = PygGraph(friends)
+    batch = next(
+        iter(
+            NodeLoader(
+                (graph.features, graph.edges),
+                graph.sampler({key: [5, 5]}, edge_ids=True),
+                torch.arange(20),
+                batch_size=20,
+                transform=graph.edge_attr(["at"]),
+            )
+        )
+    )
+    expected = [largest(data, key, "at")[tuple(pair)] for pair in batch.n_id[batch.edge_index].T.tolist()]
+    assert batch.edge_attr[:, 0].tolist() == expected
+    two = GraphData("two", "", {"User": data.nodes["User"]}, {key: data.relations[key]})
+    two.relations["User", "LIKES", "User"] = data.relations[key]
+    with pytest.raises(InvalidInput, match="several relationship types"):
+        PygGraph(two).edge_attr(["at"])
+
+
 @pytest.mark.parametrize("mode", ["binary", "triplet"])
 @pytest.mark.parametrize("timed", [False, True])
 def test_link_loader_leaves_targets_out_and_draws_true_negatives(data, graph, mode, timed):
