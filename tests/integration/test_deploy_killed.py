@@ -74,19 +74,18 @@ class Mortal:
         )
 
     def kill(self) -> None:
+        """Ends it, and is back when it is gone."""
         os.kill(self.pid, signal.SIGKILL)
-
-    def is_alive(self) -> bool:
-        return process.find_running(self.home) is not None
+        deadline = time.monotonic() + 120
+        while process.find_running(self.home) is not None:
+            assert time.monotonic() < deadline, "the server outlives its kill"
+            time.sleep(0.02)
 
     def connection(self) -> Connection:
         return Connection(self.driver, self.target)
 
     def restart(self) -> None:
         self.driver.close()
-        deadline = time.monotonic() + 120
-        while self.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.05)
         self.start()
 
 
@@ -102,15 +101,14 @@ class Doomed(Connection):
         if self.call not in query or self.died:
             return super().execute(query, **parameters)
         self.died = True
+        blow = threading.Timer(self.seconds, self.server.kill)
+        blow.start()
         if self.when == "before":
-            self.server.kill()
-        else:
-            threading.Timer(self.seconds, self.server.kill).start()
+            blow.join()
         try:
             return super().execute(query, **parameters)
         finally:
-            if self.when == "during":  # the call may have been faster than the blow
-                time.sleep(self.seconds)
+            blow.join()  # the call may have been faster: nothing comes after it
 
 
 @pytest.fixture(scope="module")
