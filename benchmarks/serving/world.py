@@ -67,9 +67,8 @@ def in_batches(server: BenchServer, statement: str, **parameters: object) -> Non
 
 def empty(server: BenchServer) -> None:
     """Takes out models, nodes and relationships."""
-    for row in server.execute("CALL gnn.model.list() YIELD name, aliases RETURN DISTINCT name, aliases"):
-        for alias in row["aliases"]:
-            server.execute("MATCH (a:GnnAlias {name: $alias}) DETACH DELETE a", alias=alias)
+    server.execute("MATCH (a:GnnAlias) DETACH DELETE a")
+    for row in server.execute("CALL gnn.model.list() YIELD name RETURN DISTINCT name"):
         server.execute("CALL gnn.model.drop($name) YIELD version FINISH", name=row["name"])
     in_batches(server, "MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 20000 ROWS")
     in_batches(server, "MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 20000 ROWS")
