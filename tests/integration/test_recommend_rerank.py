@@ -1,5 +1,6 @@
 """The second stage: small pair/1 and sequence/1 networks, deployed, against the same algebra in numpy."""
 
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -79,7 +80,7 @@ def shop(server):
     server.clear()
 
 
-def artefact(name, network, vectors):
+def artefact(name, network, vectors, cutoff=None):
     manifest = {
         "contract": f"{name}/1",
         "model": name,
@@ -94,7 +95,7 @@ def artefact(name, network, vectors):
         },
         "task": {**served_model.TASK, "via": {"BUY": 1.0}},
         "serving": {"history": HISTORY},
-        "training": untold({}),
+        "training": untold({}) | {"cutoff": cutoff},
         "metrics": [],
     }
     model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {network}').SerializeToString()
@@ -214,3 +215,37 @@ def test_diversity_orders_what_the_second_stage_has_scored(shop):
 def test_a_wrong_second_stage_gets_one_sentence(shop, config, message):
     with pytest.raises(ClientError, match=message):
         lists(shop[0], 1, config)
+
+
+def test_a_sequence_model_is_evaluated_by_what_happened_before(shop):
+    server, vectors = shop
+    cut, k = 60 * HOUR, 5
+    item_keys = np.array(sorted(vectors["Item"]))
+    table = np.array([vectors["Item"][key] for key in item_keys.tolist()], np.float32)
+    with connect(server.uri, server.user, server.password) as connection:
+        made = artefact("sequence", SEQUENCE, of_one_type("Item", item_keys, table), cutoff=cut)
+        deploy(connection, made, name="before")
+    server.execute(
+        "CALL gds.graph.project('held', ['User', 'Item'], {BUY: {properties: 'at'}}) YIELD nodeCount FINISH"
+    )
+    (row,) = server.execute(
+        "CALL gnn.evaluate.stream('held', {model: 'before', methods: ['vector'], metrics: ['recall'], k: $k, "
+        "truth: {after: $cut}}) YIELD value, users RETURN value, users",
+        cut=cut,
+        k=k,
+    )
+    events = {user: newest(server, user) for user in range(1, USERS + 1)}
+    place = [record["id"] for record in server.execute("MATCH (i:Item) RETURN i.id AS id ORDER BY id(i)")]
+    users_of = Counter(item for history in events.values() for item, at in history if at < cut)
+    recalls = []
+    for history in events.values():
+        known, truth = ([pair for pair in history if (pair[1] >= cut) == late] for late in (False, True))
+        if truth:
+            scores = expected_sequence(vectors, known) if known else users_of
+            unseen = set(scores if known else place) - {item for item, _ in known}
+            best = sorted(unseen, key=lambda item: (-scores[item], place.index(item)))[:k]
+            recalls.append(len(set(best) & {item for item, _ in truth}) / len(truth))
+    assert len(recalls) > USERS / 2
+    assert (row["users"], row["value"]) == (len(recalls), pytest.approx(np.mean(recalls), abs=1e-9))
+    assert row["value"] > 0
+    server.execute("CALL gds.graph.drop('held') YIELD graphName FINISH")
