@@ -1,5 +1,7 @@
 """PyG trains on a projection: the database draws what memory draws; losses are those of a copy in memory."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,12 @@ from torch_geometric.nn import to_hetero
 from torch_geometric.nn.models import GraphSAGE
 from torch_geometric.sampler import NegativeSampling
 
+from gds_pipelines import graph_reader
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.graph_data import open_graph
+from gds_pipelines.graph_reader import MissingPlugin
 from gds_pipelines.pyg import BlockLoader, Prefetch, PygGraph
+from gds_pipelines.pyg import graph as pyg_graph
 from model_export.block_schema import BlockSchema, Feature, NodeType, Relation
 from model_export.padded_blocks import faults_of
 
@@ -243,3 +248,32 @@ def test_another_projection_of_the_same_name_is_noticed(graph, server, shop):
     loader = NodeLoader((before.features, before.edges), before.sampler([99, 99]), "Item", batch_size=10)
     with pytest.raises(PipelineError, match="is not the one that was read"):
         list(loader)
+
+
+def test_without_the_plugin_loaders_run_alike_after_one_warning(shop, graph, monkeypatch):
+    monkeypatch.setattr(graph_reader, "_EXPORT", graph_reader._EXPORT.replace("gnn.graph", "gnn.nothing"))
+    monkeypatch.setattr(pyg_graph, "has_sampling", lambda connection: False)
+    monkeypatch.setattr(graph_reader, "_warned", set())
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        slow, again = (
+            PygGraph.of_projection(shop, "pyg", FEATURES, relationship_properties=["at", "weight"])
+            for _ in range(2)
+        )
+    assert [warning.category for warning in heard].count(MissingPlugin) == 1
+    assert type(again.source(again.plan([1]))).__name__ == "GraphNeighbourhoods"
+    batches = [
+        list(
+            NodeLoader(
+                (here.features, here.edges),
+                here.sampler([4, 3], random_seed=2, edge_ids=True),
+                "User",
+                batch_size=150,
+                transform=here.edge_attr(["at"]),
+            )
+        )
+        for here in (graph, slow)
+    ]
+    for one, two in zip(*batches, strict=True):
+        assert one[SOLD].edge_attr.shape == (one[SOLD].num_edges, 1)
+        equal(one, two)
