@@ -213,7 +213,7 @@ def row(name: str, one: Measured, protocol: Protocol, parts: Parts, k: Sequence[
             "by": one.tuned.objective,
         }
     if report:
-        keys = ("epochs", "steps", "device", "history", "weight")
+        keys = ("epochs", "steps", "device", "history", "weight", "blend")
         made["training"] = {key: report[key] for key in keys if key in report}
     return made
 

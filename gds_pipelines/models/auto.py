@@ -1,20 +1,23 @@
-"""auto: ``fism`` blended with a walk over the same graph, the weight chosen on a part of train.
+"""auto: ``fism``, a walk over the same graph and popularity in one score, all weighed on a part of train.
 
-    score(u, i) = cos-logit(u, i) + weight * log(walk(u, i) / max_j walk(u, j) + floor)
+    score(u, i) = f_i cos-logit(u, i) + weight * log(walk(u, i) / max_j walk(u, j) + floor)
+                  + popularity * log(d_i / max_j d_j + floor)
     cos-logit   = (u / |u|) . e_i / temperature of ``fism``
-    walk(u, .)  = x_u Di^-b X' Du^-1 X Di^-c  (two hops, unequal degree weights)
+    walk(u, .)  = x_u Di^-b X' Du^-a X Di^-c  (two hops, unequal degree weights)
+    f_i         = (share of the item's interactions that is fresh: mean of 0.5^(age / half life))^freshness
 
-The vectors know what is similar, the walk what is near; in logits they add up. With ``weight`` not given,
-``fism`` is
-fitted on ``splits.holdout`` of train, the weights of ``WEIGHTS`` are tried there, and the best is
-kept for the fit on all of train. The test part is never touched. The artefact holds the vectors and names
-sources, weights and rule: the database walks live relationships and adds up the same score.
+The vectors know what is similar, the walk what is near; in logits they add up. What is not given is chosen on
+a part of train, one thing after the other: setting of ``fism`` and weight; exponents of the walk; freshness,
+where there are times; popularity. Each has to earn its place: a step that does not raise the mean of
+recall@20 and nDCG@20 by ``GAIN`` is not taken. That part is the newest fifth of each user's pairs where there
+are times, else ``splits.holdout``. The test part is never touched. The artefact holds the vectors, f in their
+length, and names sources, weights and rule: the database walks live relationships and adds up the same score.
 Source: own; the walk after Paudel et al. 2017 and Cooper et al. 2014 (RP3beta, P3alpha).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,10 +34,19 @@ from gds_pipelines.models.payload import ItemPropagation
 from gds_pipelines.ranking import top_k
 from gds_pipelines.training import TrainingOptions
 
-WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""Tried on the held-out part of train when none is given."""
-
-
+WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""Of the walk. Ten leave the vectors little more than to order what the walk finds alike."""
+WALKS = ((0.75, 1.0, 0.3), (0.7, 0.7, 0.3), (0.7, 0.7, 0.0), (1.0, 1.0, 0.6))
+"""Exponents (b, a, c) of the walk that are tried, those that are usual first."""
+FRESHNESS = (0.25, 0.5, 1.0)
+HALF_LIVES = (1 / 24, 1 / 12, 1 / 6, 1 / 3)
+"""Shares of the time from the first interaction to the last."""
+POPULARITY = (-1.0, -0.5, 0.5, 1.0, 2.0)
+GAIN = 1.01
+CHOICE_CELLS = 150_000_000
+"""Users times items that a choice looks at, 4,000 users at most."""
+FRESH_FLOOR = 0.001
+DAY = 86_400_000
 ALL_HISTORY = 10_000
 """As many interactions as the database ever reads of a node."""
 WALK_LIMIT = 10_000_000
@@ -44,17 +56,52 @@ WALK_LIMIT = 10_000_000
 @dataclass(frozen=True)
 class AutoParameters(FISMParameters):
     weight: float | None = param(None, "of the walk; none = chosen on a part of train", low=0.0, high=100.0)
-    floor: float = param(0.001, "share of the best walk that an unreached item gets", above=0.0, high=1.0)
-    walk_source: float = param(
-        0.75, "b: how much a popular item counts less at the start of a walk", low=0.01, high=3.0
+    popularity: float | None = param(
+        None, "weight of popularity, below 0 against it; none = chosen", low=-100.0, high=100.0
     )
-    walk_target: float = param(0.3, "c: how much a popular item counts less at its end", low=0.0, high=2.0)
+    freshness: float | None = param(
+        None, "how much longer items of late are; none = chosen where there are times", low=0.0, high=10.0
+    )
+    half_life: float | None = param(None, "days until an interaction counts half; none = chosen", above=0.0)
+    floor: float = param(0.001, "share of the best walk that an unreached item gets", above=0.0, high=1.0)
+    walk_source: float | None = param(
+        None,
+        "b: how much a popular item counts less at the start of a walk; none = chosen",
+        low=0.01,
+        high=3.0,
+    )
+    walk_user: float | None = param(
+        None, "a: how much a heavy user counts less; none = chosen", low=0.01, high=3.0
+    )
+    walk_target: float | None = param(
+        None, "c: how much a popular item counts less at its end; none = chosen", low=0.0, high=2.0
+    )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is added up, and how.
+
+    Args:
+        weight, popularity: of the walk and of popularity.
+        walk: exponents (b, a, c).
+        freshness: exponent of the fresh share in an item's length.
+        half_life: days; without meaning where ``freshness`` is 0.
+        encoder: settings of ``fism`` that are not the given ones.
+    """
+
+    weight: float = 1.0
+    walk: tuple[float, float, float] = WALKS[0]
+    freshness: float = 0.0
+    half_life: float = 30.0
+    popularity: float = 0.0
+    encoder: tuple[tuple[str, float], ...] = ()
 
 
 class Auto(Recommender):
     info = ModelInfo(
         name="auto",
-        title="fism blended with a walk, weighed on a part of train",
+        title="fism, a walk and popularity in one score, weighed on a part of train",
         source="own",
         contract="item-propagation/1",
     )
@@ -67,62 +114,136 @@ class Auto(Recommender):
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
     ) -> None:
-        self._weight = self.parameters.weight
-        if self._weight is None:
+        self._choice, tried = self._given(), 0
+        if self._open():
             parts = (interactions, validation)
             if validation is None or not len(validation):
-                held = splits.holdout(interactions, seed=self.seed)
+                held = held_out(interactions, self.seed)
                 parts = (held.train, held.validation)
-            self._weight = self._chosen(*parts, options)
-        self._set(interactions, self._encoder(interactions, options, "fism"))
-        self.training_report = self._fism.training_report | {"weight": self._weight}
+            self._choice, tried = self._chosen(*parts, options)
+        encoder = self._encoder(interactions, options, "fism", self._choice.encoder)
+        self._set(interactions, encoder, self._choice)
+        encoder._e = encoder._e * self._length(interactions, self._choice)[:, None]
+        chosen = {
+            "walk": list(self._choice.walk),
+            "weight": self._choice.weight,
+            "popularity": self._choice.popularity,
+            "freshness": self._choice.freshness,
+            "halfLifeDays": self._choice.half_life if self._choice.freshness else None,
+            "fism": dict(self._choice.encoder),
+            "tried": tried,
+        }
+        self.training_report = encoder.training_report | {"weight": self._choice.weight, "blend": chosen}
 
-    def _encoder(self, interactions: Interactions, options: TrainingOptions, folder: str) -> FISM:
+    def _given(self) -> Choice:
+        """What stands in the parameters, and the usual where nothing does."""
+        given, usual = self.parameters, Choice()
+        walk = (given.walk_source, given.walk_user, given.walk_target)
+        return Choice(
+            usual.weight if given.weight is None else given.weight,
+            tuple(own if one is None else one for one, own in zip(walk, WALKS[0], strict=True)),
+            given.freshness or 0.0,
+            given.half_life or usual.half_life,
+            given.popularity or 0.0,
+        )
+
+    def _open(self) -> bool:
+        """Whether anything is left to choose; whoever gives the weight of the walk has chosen."""
+        return self.parameters.weight is None
+
+    def _encoder(
+        self,
+        interactions: Interactions,
+        options: TrainingOptions,
+        folder: str,
+        settings: tuple[tuple[str, float], ...],
+    ) -> FISM:
         names = FISMParameters.__dataclass_fields__
         chosen = {name: value for name, value in self.parameters.to_mapping().items() if name in names}
         if options.directory is not None:
             options = replace(options, directory=options.directory / folder)
-        return FISM(chosen, seed=self.seed).fit(interactions, options=options)
+        return FISM(chosen | dict(settings), seed=self.seed).fit(interactions, options=options)
 
-    def _set(self, interactions: Interactions, encoder: FISM) -> None:
-        self._train, self._fism = interactions, encoder
-        by_user = 1.0 / np.maximum(interactions.user_degrees, 1)
+    def _set(self, interactions: Interactions, encoder: FISM, choice: Choice) -> None:
+        self._train, self._fism, self._choice = interactions, encoder, choice
+        self._temperature = encoder.parameters.temperature
+        degrees = np.maximum(interactions.item_degrees, 0) / max(1, interactions.item_degrees.max(initial=1))
+        self._popular = np.log(degrees + self.parameters.floor).astype(np.float32)
+        self._steps(choice.walk)
+
+    def _steps(self, exponents: tuple[float, float, float]) -> None:
+        source, user, target = exponents
+        interactions = self.train
+        by_user = np.maximum(interactions.user_degrees, 1.0) ** -user
         by_item = np.maximum(interactions.item_degrees, 1.0)
         m, back = interactions.matrix, sp.csr_array(interactions.matrix.T.tocsr())
         rows = np.repeat(np.arange(interactions.n_items), np.diff(back.indptr))
-        there = back.data * by_item[rows] ** -self.parameters.walk_source
-        here = m.data * by_user[interactions.user_index] * by_item[m.indices] ** -self.parameters.walk_target
+        there = back.data * by_item[rows] ** -source
+        here = m.data * by_user[interactions.user_index] * by_item[m.indices] ** -target
         self._to_users = (back.indptr, back.indices, there.astype(np.float32))
         self._to_items = (m.indptr, m.indices, here.astype(np.float32))
 
-    def _chosen(self, train: Interactions, held_out: Interactions, options: TrainingOptions) -> float:
-        """The weight of the best mean of recall@20 and nDCG@20 on the held-out part; the smaller of
-        equals."""
-        self._set(train, self._encoder(train, options, "weighing"))
-        users = np.flatnonzero((held_out.user_degrees > 0) & (train.user_degrees > 0))
+    @staticmethod
+    def _length(interactions: Interactions, choice: Choice) -> NDArray[np.float32]:
+        """[I] – f; 1 for all where freshness is 0 or nothing has a time."""
+        if not choice.freshness or interactions.times is None:
+            return np.ones(interactions.n_items, np.float32)
+        age = (interactions.times.max() - interactions.times) / DAY
+        fresh = np.bincount(
+            interactions.matrix.indices, 0.5 ** (age / choice.half_life), interactions.n_items
+        )
+        share = fresh / np.maximum(interactions.item_degrees, 1)
+        return ((share + FRESH_FLOOR) / (1 + FRESH_FLOOR)).astype(np.float32) ** np.float32(choice.freshness)
+
+    # ---------------------------------------------------------------- choosing
+
+    def _chosen(
+        self, train: Interactions, held: Interactions, options: TrainingOptions
+    ) -> tuple[Choice, int]:
+        """The best choice on the held-out part, and how many were tried; of equals the first."""
+        start, given = self._given(), self.parameters
+        users = np.flatnonzero((held.user_degrees > 0) & (train.user_degrees > 0))
         if not len(users):
-            return 1.0
-        users = users[:: max(1, len(users) // 6_000)]
-        totals = np.zeros(len(WEIGHTS))
-        wanted = held_out.pairs()
-        for block in self._blocks(users):
-            histories = train.histories(block, self.history_limit)
-            logits, walks = self._logits(histories), np.log(self._walks(histories))
-            for at, weight in enumerate(WEIGHTS):
-                items, _ = top_k(
-                    logits + np.float32(weight) * walks, min(20, train.n_items), train.matrix[block]
-                )
-                hits = np.isin(block[:, None] * train.n_items + items, wanted) & (items >= 0)
-                held = held_out.user_degrees[block]
-                totals[at] += metrics.recall(hits, held).sum() + metrics.ndcg(hits, held).sum()
-        return WEIGHTS[int(totals.argmax())]
+            return start, 0
+        most = int(np.clip(CHOICE_CELLS // max(1, train.n_items), 100, 4_000))
+        users = users[:: max(1, -(-len(users) // most))]
+        search = _Search(self, train, held, users)
+        usual = FISMParameters()
+        tries: list[tuple[tuple[str, float], ...]] = [()]
+        names = ("temperature", "length", "source_power")
+        if all(getattr(given, name) == getattr(usual, name) for name in names):
+            tries += [tuple(one.items()) for one in FISM.first_tries[1:2]]
+        for settings in tries:
+            encoder = self._encoder(train, options, f"weighing-{len(search.encoders)}", settings)
+            search.encoders[settings] = encoder
+            search.take(replace(start, encoder=settings, weight=weight) for weight in WEIGHTS)
+        if given.walk_source is given.walk_user is given.walk_target is None:
+            for walk in WALKS[1:]:
+                search.take(replace(search.best, walk=walk, weight=weight) for weight in WEIGHTS)
+        if train.times is not None and given.freshness is None:
+            span = max(1.0, float(train.times.max() - train.times.min()) / DAY)
+            lives = [given.half_life] if given.half_life else [share * span for share in HALF_LIVES]
+            search.take(
+                replace(search.best, freshness=power, half_life=life, weight=weight)
+                for power in FRESHNESS
+                for life in lives
+                for weight in WEIGHTS
+            )
+        if given.popularity is None:
+            near = {search.best.weight, *WEIGHTS[1:5]}
+            search.take(
+                replace(search.best, popularity=one, weight=weight)
+                for one in POPULARITY
+                for weight in sorted(near)
+            )
+        return search.best, search.tried
 
     # ---------------------------------------------------------------- scoring
 
     def _unit(self, histories: Histories) -> NDArray[np.float32]:
         query = self._fism.query(histories)
         length = np.linalg.norm(query.astype(np.float64), axis=1, keepdims=True)
-        return (query / np.maximum(length, 1e-12) / self.parameters.temperature).astype(np.float32)
+        return (query / np.maximum(length, 1e-12) / self._temperature).astype(np.float32)
 
     def _logits(self, histories: Histories) -> NDArray[np.float32]:
         return self._unit(histories) @ self._fism.item_vectors().T
@@ -140,47 +261,113 @@ class Auto(Recommender):
     def _score(self, histories: Histories, users: NDArray | None) -> NDArray[np.float32]:
         walks = self._walks(histories)
         self._last = (histories, walks)
-        return self._logits(histories) + np.float32(self._weight) * np.log(walks)
+        score = self._logits(histories) + np.float32(self._choice.weight) * np.log(walks)
+        return score + np.float32(self._choice.popularity) * self._popular
 
     def _exact(self, histories: Histories, users: NDArray | None, items: NDArray) -> NDArray[np.float64]:
         kept = self._last
         walks = kept[1] if kept is not None and kept[0] is histories else self._walks(histories)
         self._last = None
-        near = np.log(np.take_along_axis(walks, np.maximum(items, 0), axis=1).astype(np.float64))
-        return exact_dot(self._unit(histories), self._fism.item_vectors(), items) + self._weight * near
+        there = np.maximum(items, 0)
+        near = np.log(np.take_along_axis(walks, there, axis=1).astype(np.float64))
+        found = exact_dot(self._unit(histories), self._fism.item_vectors(), items)
+        return found + self._choice.weight * near + self._choice.popularity * self._popular[there]
 
     def payload(self) -> ItemPropagation:
-        chosen = self.parameters
-        sources = {
-            "vector": {"weight": 1.0 / chosen.temperature, "scale": "unit"},
-            "walk": {"weight": float(self._weight), "scale": "log", "floor": chosen.floor},
-        }
+        chosen, choice = self.parameters, self._choice
+        sources = {"vector": {"weight": 1.0 / self._temperature, "scale": "unit"}}
+        for name, weight in (("walk", choice.weight), ("popularity", choice.popularity)):
+            if weight:
+                sources[name] = {"weight": float(weight), "scale": "log", "floor": chosen.floor}
+        source, user, target = choice.walk
         walk = {
             # w / degree^alpha: a step from the user, from an item (a popular one counts less), from a user.
-            "alpha": [1.0, chosen.walk_source, 1.0],
-            "beta": chosen.walk_target,
+            "alpha": [1.0, source, user],
+            "beta": target,
             "weights": "count",
             "limit": WALK_LIMIT,
         }
+        settled = {"weight": choice.weight, "popularity": choice.popularity, "freshness": choice.freshness}
+        settled |= {"half_life": choice.half_life, **dict(choice.encoder)}
+        settled |= {"walk_source": source, "walk_user": user, "walk_target": target}
         return replace(
             self._fism.payload(),
             history=ALL_HISTORY,
             blend={"rule": "sum", "sources": sources, "walk": walk},
-            hyperparameters=chosen.to_mapping() | {"seed": self.seed, "weight": self._weight},
+            hyperparameters=chosen.to_mapping() | settled | {"seed": self.seed},
         )
 
     def _state(self) -> dict[str, NDArray]:
-        return self._fism._state() | {"weight": np.asarray(self._weight)}
+        choice = self._choice
+        numbers = (choice.weight, choice.popularity, choice.freshness, choice.half_life, *choice.walk)
+        encoder = {f"fism.{name}": np.asarray(value) for name, value in choice.encoder}
+        return self._fism._state() | encoder | {"choice": np.asarray(numbers, np.float64)}
 
     def _restore(self, state: Mapping[str, NDArray]) -> None:
-        self._weight = float(state["weight"])
+        weight, popularity, freshness, half_life, *walk = (float(one) for one in state["choice"])
+        settings = {key[5:]: float(value) for key, value in state.items() if key.startswith("fism.")}
         names = FISMParameters.__dataclass_fields__
         chosen = {name: value for name, value in self.parameters.to_mapping().items() if name in names}
-        encoder = FISM(chosen, seed=self.seed)
+        encoder = FISM(chosen | settings, seed=self.seed)
         encoder._train = self.train
         encoder._restore(state)
-        self._set(self.train, encoder)
+        choice = Choice(weight, tuple(walk), freshness, half_life, popularity, tuple(settings.items()))
+        self._set(self.train, encoder, choice)
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:
-        return FISM._estimate(interactions, parameters) + 48 * len(interactions)
+        return 2 * FISM._estimate(interactions, parameters) + 48 * len(interactions)
+
+
+class _Search:
+    """Keeps the best choice on a held-out part."""
+
+    def __init__(
+        self, model: Auto, train: Interactions, held: Interactions, users: NDArray[np.int64]
+    ) -> None:
+        self.model, self.train, self.held, self.users = model, train, held, users
+        self.wanted = held.pairs()
+        self.encoders: dict[tuple, FISM] = {}
+        self.best, self.value, self.tried = Choice(), -np.inf, 0
+
+    def take(self, choices: Iterator[Choice]) -> None:
+        """Try choices; the best of them stays if it is better than the one that stood by ``GAIN``."""
+        listed = list(choices)
+        values = np.zeros(len(listed))
+        for at, one in enumerate(self._values(listed)):
+            values[at] = one
+        self.tried += len(listed)
+        best = int(values.argmax())
+        if values[best] > max(self.value, 0.0) * GAIN or self.value == -np.inf:
+            self.best, self.value = listed[best], float(values[best])
+
+    def _values(self, choices: list[Choice]) -> NDArray[np.float64]:
+        """Sum over users of recall@20 and nDCG@20 for choices of one encoder."""
+        model, train = self.model, self.train
+        model._set(train, self.encoders[choices[0].encoder], choices[0])
+        width, totals = min(20, train.n_items), np.zeros(len(choices))
+        lengths = {(one.freshness, one.half_life): model._length(train, one) for one in choices}
+        for block in model._blocks(self.users):
+            histories = train.histories(block, model.history_limit)
+            logits, walks = model._logits(histories), {}
+            held = self.held.user_degrees[block]
+            for at, one in enumerate(choices):
+                if one.walk not in walks:
+                    model._steps(one.walk)
+                    walks[one.walk] = np.log(model._walks(histories))
+                score = logits * lengths[one.freshness, one.half_life]
+                score += np.float32(one.weight) * walks[one.walk]
+                if one.popularity:
+                    score += np.float32(one.popularity) * model._popular
+                items, _ = top_k(score, width, train.matrix[block])
+                hits = np.isin(block[:, None] * train.n_items + items, self.wanted) & (items >= 0)
+                totals[at] += metrics.recall(hits, held).sum() + metrics.ndcg(hits, held).sum()
+        return totals
+
+
+def held_out(interactions: Interactions, seed: int) -> splits.Split:
+    """The part of train that a choice is made on, as its validation part."""
+    if interactions.times is None or interactions.times.min() == interactions.times.max():
+        return splits.holdout(interactions, seed=seed)
+    newest = splits.by_user_time(interactions)
+    return replace(newest, validation=newest.test, test=newest.validation)

@@ -21,6 +21,7 @@ from gds_pipelines.training import TrainingOptions
 K = 10
 OLD = 12
 SMALL = {"dimension": 16, "epochs": 1, "iterations": 2, "sweeps": 4, "samples": 2, "weight": 1.0}
+SMALL |= {"popularity": -0.3, "freshness": 0.5, "walk_user": 0.8}
 RANKED = (
     "UNWIND $users AS key MATCH (u:User {id: key}) CALL gnn.recommend.stream(u, $config) "
     "YIELD node, rank, score, origin WITH key, rank, node.id AS item, score, origin ORDER BY key, rank "
