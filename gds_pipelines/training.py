@@ -78,6 +78,7 @@ class TrainingOptions:
         accumulate: batches whose gradients are added before one step.
         ema: decay of averaged weights (0.999, say), used for evaluation and at the end; None = off.
         tensorboard: write event files below ``directory``.
+        wandb: a project of Weights & Biases to log to as well; asked for, since its runs leave the machine.
         progress: show a progress bar on the terminal.
         on_progress: called after every epoch and at most once a second in between.
         should_stop: asked at every step; True ends the run with ``Cancelled``.
@@ -96,6 +97,7 @@ class TrainingOptions:
     accumulate: int = 1
     ema: float | None = None
     tensorboard: bool = True
+    wandb: str | None = None
     progress: bool = False
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] | None = None
@@ -272,7 +274,7 @@ class _Run:
         self.started, self.cpu_started = time.perf_counter(), time.process_time()
         self.saved = self.told = self.started
         first = epoch * steps + step
-        writer = self._writer()
+        writer, wandb = self._writer(), self._wandb()
         with _bar(options.progress and self.main, learner.name, learner.epochs) as show:
             stop = report.stopped_early
             while epoch < learner.epochs and not stop:
@@ -329,9 +331,13 @@ class _Run:
                         if key != "epoch":
                             writer.add_scalar(key, value, epoch)
                     writer.flush()
+                if wandb is not None:
+                    wandb.log({key: value for key, value in row.items() if key != "epoch"}, step=epoch)
                 self._save(epoch, 0, losses)
         if writer is not None:
             writer.close()
+        if wandb is not None:
+            wandb.finish()
         self._finish()
         return report
 
@@ -514,6 +520,28 @@ class _Run:
         from torch.utils.tensorboard import SummaryWriter
 
         return SummaryWriter(str(self.options.directory / "tensorboard"))
+
+    def _wandb(self) -> Any:
+        """A run of Weights & Biases; the same one when training goes on from a checkpoint."""
+        if self.options.wandb is None or not self.main:
+            return None
+        try:
+            import wandb
+        except ImportError as error:
+            raise InvalidInput(
+                "Training options",
+                [
+                    f"wandb is '{self.options.wandb}', but the package is not installed; run pip install "
+                    "wandb, or leave it out: TensorBoard files are written anyway"
+                ],
+            ) from error
+        return wandb.init(
+            project=self.options.wandb,
+            name=f"{self.learner.name} seed {self.learner.seed}",
+            id=self.run_id[:16] if self.options.directory is not None else None,
+            resume="allow",
+            config=dict(self.learner.hyperparameters) | {"seed": self.learner.seed},
+        )
 
 
 class _Losses:

@@ -61,6 +61,10 @@ def train_command(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="The folder of the run.", show_default="runs/<task>-<model>")
     ] = None,
+    wandb: Annotated[
+        str | None,
+        typer.Option(metavar="PROJECT", help="Log to Weights & Biases as well, where it is installed."),
+    ] = None,
     uri: Uri = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
@@ -99,7 +103,7 @@ def train_command(
                 baselines=models.BASELINES if baselines else (),
                 refit=refit,
                 seed=seed,
-                options=TrainingOptions(threads=threads, progress=not json and err.is_terminal),
+                options=TrainingOptions(threads=threads, progress=not json and err.is_terminal, wandb=wandb),
                 on_step=(lambda text: None) if json else (lambda text: err.print(f"{text} …")),
             )
         if json:

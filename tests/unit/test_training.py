@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,6 +173,36 @@ def test_tensorboard_files_and_progress_are_written(tmp_path):
     assert list((tmp_path / "tensorboard").glob("events.*"))
     assert [moment.fraction for moment in told][-1] == 1.0
     assert told[-1].metrics == {"score": 4}
+
+
+def test_a_project_of_weights_and_biases_gets_every_epoch(monkeypatch, tmp_path):
+    """By a stand-in for its package: what is asked of it, in order."""
+    asked = []
+
+    class Logged:
+        def log(self, values, step):
+            asked.append((step, sorted(values), values.get("score")))
+
+        def finish(self):
+            asked.append("finish")
+
+    def init(**given):
+        asked.append(given)
+        return Logged()
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    train(Line(scores=[1, 2, 3, 4]), replace(QUIET, wandb="shop", directory=tmp_path))
+    first, *epochs, last = asked
+    assert (first["project"], first["resume"], len(first["id"])) == ("shop", "allow", 16)
+    assert "seed" in first["config"]
+    assert epochs == [(epoch, ["loss", "score", "seconds"], epoch) for epoch in (1, 2, 3, 4)]
+    assert last == "finish"
+    asked.clear()
+    train(Line(scores=[1, 2, 3, 4]), QUIET)
+    assert asked == []
+    monkeypatch.setitem(sys.modules, "wandb", None)  # as where it is not installed
+    with pytest.raises(InvalidInput, match="pip install wandb"):
+        train(Line(scores=[1]), replace(QUIET, wandb="shop"))
 
 
 def test_wrong_options_are_named_at_once():
