@@ -25,7 +25,7 @@ COMMAND = ".venv/bin/python -m benchmarks.transfer.writing"
 NODES = 100_000
 WIDTH = 64
 BATCH = 5_000
-ROUNDS = 2
+ROUNDS = 3
 NEW, OVER = "a property that is not there yet", "over other vectors"
 BY_KEY = "UNWIND by key"
 

@@ -28,7 +28,7 @@ import java.util.concurrent.TimeUnit;
  * in a database may have been changed by anyone who can write there.
  */
 public final class OnnxModel implements AutoCloseable {
-    /** A run that takes longer is ended: one thread must not be lost to a model. */
+    /** A run that takes longer, and a second more for each MB of its inputs, is ended: one thread must not be lost to a model. */
     static final long RUN_LIMIT_SECONDS = 30;
 
     private static final ScheduledExecutorService WATCHDOG = Executors.newSingleThreadScheduledExecutor(task -> {
@@ -188,7 +188,7 @@ public final class OnnxModel implements AutoCloseable {
                 for (var input : inputs.entrySet()) {
                     tensors.put(input.getKey(), tensor(input.getValue(), taken));
                 }
-            }, new RunSwitch());
+            }, new RunSwitch(), RUN_LIMIT_SECONDS);
         } finally {
             taken.forEach(BUFFERS::giveBack); // the tensors over them are closed
         }
@@ -208,20 +208,20 @@ public final class OnnxModel implements AutoCloseable {
                     ? OnnxTensor.createTensor(environment, buffer.asFloatBuffer(), input.shape())
                     : OnnxTensor.createTensor(environment, buffer.asLongBuffer(), input.shape()));
             }
-        }, ending);
+        }, ending, RUN_LIMIT_SECONDS + (inputs.stream().mapToLong(InputTensor::bytes).sum() >> 20));
     }
 
     private interface Filling {
         void fill(Map<String, OnnxTensor> tensors) throws OrtException;
     }
 
-    private Map<String, TensorData> run(Filling inputs, RunSwitch ending) {
+    private Map<String, TensorData> run(Filling inputs, RunSwitch ending, long limitSeconds) {
         var tensors = new HashMap<String, OnnxTensor>();
         try (var options = new OrtSession.RunOptions()) {
             var limit = new RunSwitch();
             limit.begin(options);
             ending.begin(options);
-            var ended = WATCHDOG.schedule(limit::off, RUN_LIMIT_SECONDS, TimeUnit.SECONDS);
+            var ended = WATCHDOG.schedule(limit::off, limitSeconds, TimeUnit.SECONDS);
             try {
                 inputs.fill(tensors);
                 try (var result = session.run(tensors, options)) {
