@@ -2,9 +2,10 @@
 
 By language: ``cypher`` runs on the shared server with the shop in it, and must answer with rows. ``sh`` runs
 in bash, in a directory that looks like a clone; what would install, download or take minutes is checked down
-to its last option instead (see ``COMMANDS``). ``python`` runs in an interpreter of its own. ``yaml`` and
-``json`` are parsed, ``properties`` must be settings that this server knows. ``browser`` blocks are those that
-the browser tests type. ``text`` shows output and ``mermaid`` a picture; nothing else is allowed.
+to its last option instead (see ``COMMANDS``). ``python`` runs with names of its own, the blocks of a page in
+one interpreter, since most of their time goes into importing PyTorch. ``yaml`` and ``json`` are parsed,
+``properties`` must be settings that this server knows. ``browser`` blocks are those that the browser tests
+type. ``text`` shows output and ``mermaid`` a picture; nothing else is allowed.
 """
 
 import json
@@ -13,7 +14,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -101,6 +104,63 @@ class Block:
         return f"{self.page}:{self.line}"
 
 
+class Interpreter:
+    """A Python that runs one text after another, each as a main module of its own."""
+
+    LOOP = """
+import json, sys, traceback, types
+answers, sys.stdout = sys.stdout, sys.stderr
+for line in sys.stdin:
+    error, main = "", types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    try:
+        exec(compile(json.loads(line), "block", "exec"), vars(main))
+    except BaseException:
+        error = traceback.format_exc()
+    print(json.dumps(error), file=answers, flush=True)
+"""
+
+    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+        self.said = directory.with_name("said.txt")
+        with self.said.open("wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", self.LOOP],
+                cwd=directory,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            )
+
+    def run(self, text: str) -> str:
+        """What went wrong; empty when nothing did."""
+        self.process.stdin.write(json.dumps(text) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if answer:
+            return json.loads(answer)
+        return f"the interpreter ended with {self.process.wait()}: {self.said.read_text()}"
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+@dataclass
+class Shell:
+    """Where the commands of a page run."""
+
+    directory: Path
+    environment: dict[str, str]
+
+    @cached_property
+    def interpreter(self) -> Interpreter:
+        return Interpreter(self.directory, self.environment)
+
+
 def blocks(page: str) -> list[Block]:
     """The fenced blocks of a page, in order.
 
@@ -122,7 +182,7 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
-def run_cypher(block: Block, shop, shell: dict) -> None:
+def run_cypher(block: Block, shop, shell: Shell) -> None:
     for statement in filter(None, (part.strip() for part in re.split(r";\s*(?:\n|$)", block.text))):
         records, summary, _ = shop.driver().execute_query(statement)
         answers = re.search(r"\bRETURN\b|\bYIELD\b", statement)
@@ -130,11 +190,12 @@ def run_cypher(block: Block, shop, shell: dict) -> None:
         assert answers or summary.counters.contains_updates or summary.counters.contains_system_updates
 
 
-def run_sh(block: Block, shop, shell: dict) -> None:
+def run_sh(block: Block, shop, shell: Shell) -> None:
     text = block.text.replace("http://localhost:7474", shop.http).replace("bolt://localhost:7687", shop.uri)
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text],
-        **shell,
+        cwd=shell.directory,
+        env=shell.environment,
         capture_output=True,
         text=True,
         timeout=COMMAND_SECONDS,
@@ -147,20 +208,12 @@ def run_sh(block: Block, shop, shell: dict) -> None:
     assert '"errors":[' not in result.stdout, f"{block}: {result.stdout}"
 
 
-def run_python(block: Block, shop, shell: dict) -> None:
-    text = block.text.replace("bolt://localhost:7687", shop.uri)
-    result = subprocess.run(
-        [sys.executable, "-c", text],
-        **shell,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, f"{block} failed:\n{result.stderr}"
+def run_python(block: Block, shop, shell: Shell) -> None:
+    error = shell.interpreter.run(block.text.replace("bolt://localhost:7687", shop.uri))
+    assert error == "", f"{block} failed:\n{error}"
 
 
-def run_yaml(block: Block, shop, shell: dict) -> None:
+def run_yaml(block: Block, shop, shell: Shell) -> None:
     content = yaml.safe_load(block.text)
     if "tables" in content:
         ingest_mapping.parse(content)
@@ -170,17 +223,17 @@ def run_yaml(block: Block, shop, shell: dict) -> None:
         raise AssertionError(f"{block}: neither a mapping nor a task")
 
 
-def run_json(block: Block, shop, shell: dict) -> None:
+def run_json(block: Block, shop, shell: Shell) -> None:
     json.loads(block.text)
 
 
-def run_browser(block: Block, shop, shell: dict) -> None:
+def run_browser(block: Block, shop, shell: Shell) -> None:
     address = "http://localhost:7474/gnn"
     typed = {f":play {address}/guide.html", f":guide {address}/guide.html", f":style {address}/style.grass"}
     assert set(block.text.splitlines()) <= typed, f"{block}: the browser tests do not type this"
 
 
-def run_properties(block: Block, shop, shell: dict) -> None:
+def run_properties(block: Block, shop, shell: Shell) -> None:
     known = {record["name"] for record in shop.execute("SHOW SETTINGS YIELD name")}
     lines = [line for line in block.text.splitlines() if line.strip() and not line.startswith("#")]
     unknown = {line.partition("=")[0] for line in lines} - known
@@ -207,13 +260,13 @@ asked = sys.argv[3:]
 places = [word for word in asked if "/" in word]
 assert all((pathlib.Path("{root}") / place).exists() for place in places), places
 options = [word for word in asked if word not in places]
-command = ["{python}", "-m", "pytest", *options, "--collect-only", "-qq", "tests/unit/test_ranking.py"]
+command = ["{python}", "-m", "pytest", *options, "--collect-only", "-qq", "tests/contract/test_versions.py"]
 sys.exit(subprocess.run(command, cwd="{root}", stdout=subprocess.DEVNULL).returncode)
 """
 
 
 @pytest.fixture
-def shell(shop, tmp_path) -> dict:
+def shell(shop, tmp_path) -> Iterator[Shell]:
     """Directory and environment of sh blocks: a look-alike of a clone, commands replaced, this server."""
     clone, programs = tmp_path / "clone", tmp_path / "bin"
     shutil.copytree(ROOT / "docker", clone / "docker")
@@ -241,7 +294,10 @@ def shell(shop, tmp_path) -> dict:
         "NEO4J_PASSWORD": shop.password,
         "GNN4J_HOME": str(tmp_path / "home"),
     }
-    return {"cwd": clone, "env": environment}
+    shell = Shell(clone, environment)
+    yield shell
+    if "interpreter" in vars(shell):
+        shell.interpreter.close()
 
 
 @pytest.mark.parametrize("page", PAGES)
