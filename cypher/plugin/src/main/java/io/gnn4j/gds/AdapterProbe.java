@@ -27,6 +27,7 @@ import org.neo4j.gds.api.properties.nodes.NodeProperty;
 import org.neo4j.gds.api.properties.nodes.NodePropertyValues;
 import org.neo4j.gds.core.loading.CatalogRequest;
 import org.neo4j.gds.core.loading.GraphStoreCatalog;
+import org.neo4j.gds.ml.pipeline.NodePropertyStepFactory;
 
 /**
  * Runs the adapter once over a graph that is not there: the interfaces of GDS, answered by proxies. What the linked GDS
@@ -39,6 +40,16 @@ final class AdapterProbe {
 
     private AdapterProbe() {}
 
+    /** A key that GDS refuses in a step, so nothing of its algorithms is loaded. */
+    private static void refuseStep() {
+        try {
+            NodePropertyStepFactory.createNodePropertyStep("gds.degree.mutate", Map.of("nodeLabels", List.of("Probe")));
+        } catch (IllegalArgumentException expected) {
+            return;
+        }
+        throw new IllegalStateException("GDS takes `nodeLabels` in a node property step.");
+    }
+
     static void run() {
         var request = CatalogRequest.of(new User("", false), DatabaseId.of("neo4j"));
         try {
@@ -47,6 +58,7 @@ final class AdapterProbe {
             GraphStoreCatalog.getGraphStores("", DatabaseId.of("neo4j"));
         }
         hear(event -> { });
+        refuseStep();
         var graph = new OpenGdsGraph(null, "probe", store());
         Runnable guard = () -> {};
         graph.creationTime();

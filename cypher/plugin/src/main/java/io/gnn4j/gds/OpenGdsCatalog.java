@@ -4,6 +4,8 @@ package io.gnn4j.gds;
 import io.gnn4j.graph.GraphCatalog;
 import io.gnn4j.graph.GraphNotFound;
 import io.gnn4j.graph.ProjectedGraph;
+import java.util.HashMap;
+import java.util.Map;
 import org.neo4j.gds.BuildInfoProperties;
 import org.neo4j.gds.api.DatabaseId;
 import org.neo4j.gds.api.User;
@@ -11,6 +13,7 @@ import org.neo4j.gds.api.graph.store.catalog.GraphStoreRemovedEventListener;
 import org.neo4j.gds.core.loading.CatalogRequest;
 import org.neo4j.gds.core.loading.GraphNotFoundException;
 import org.neo4j.gds.core.loading.GraphStoreCatalog;
+import org.neo4j.gds.ml.pipeline.NodePropertyStepFactory;
 
 /** GDS 2.26 behind {@link GraphCatalog}. Loaded by name, so that the plugin starts where GDS is absent. */
 public final class OpenGdsCatalog implements GraphCatalog {
@@ -33,6 +36,12 @@ public final class OpenGdsCatalog implements GraphCatalog {
         GraphStoreRemovedEventListener listening = event -> listener.dropped(event.database(), event.user(), event.graphName());
         GraphStoreCatalog.registerGraphStoreRemovedListener(listening);
         return () -> GraphStoreCatalog.unregisterGraphStoreRemovedListener(listening);
+    }
+
+    @Override
+    public void checkStep(String procedure, Map<String, Object> configuration) {
+        // It takes out of the map what it has read.
+        NodePropertyStepFactory.createNodePropertyStep(procedure, new HashMap<>(configuration));
     }
 
     @Override

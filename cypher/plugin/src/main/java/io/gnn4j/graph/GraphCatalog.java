@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.graph;
 
+import java.util.Map;
+
 /** The one door to GDS: everything the plugin asks of projections, without a GDS type in any signature. */
 public interface GraphCatalog {
     /**
@@ -22,6 +24,15 @@ public interface GraphCatalog {
     default Runnable onDrop(DropListener listener) {
         return () -> { };
     }
+
+    /**
+     * A node property that GDS can compute, with its configuration checked as far as GDS checks it without a graph.
+     *
+     * @param procedure in full, e.g. {@code gds.fastRP.mutate}
+     * @throws IllegalArgumentException when it adds no node property, or the configuration is at fault
+     * @throws GdsUnavailable when no supported GDS is linked
+     */
+    void checkStep(String procedure, Map<String, Object> configuration);
 
     /**
      * A projection of one user. Another user's projection of the same name is not seen, whoever asks.

@@ -76,7 +76,8 @@ public record JobReport(
             }
             var lines = new ArrayList<Line>();
             for (var one : list) {
-                if (!(one instanceof Map<?, ?> line) || !LEVELS.contains(line.get("level")) || !(line.get("message") instanceof String text)) {
+                if (!(one instanceof Map<?, ?> line) || !LEVELS.contains(line.get("level"))
+                    || !(line.get("message") instanceof String text)) {
                     throw new IllegalArgumentException("a line is {level: " + String.join(" | ", LEVELS) + ", message: STRING}, but is "
                         + ConfigMap.describe(one) + ".");
                 }

@@ -47,8 +47,10 @@ public class JobLeaseProcedure {
         + " transaction, so that what else the transaction writes is written as its worker or not at all.")
     public Stream<ReportRow> report(
             @Name(value = "jobId", description = "As gnn.job.lease returned it.") String jobId,
-            @Name(value = "token", description = "As gnn.job.lease returned it. One that is out of date fails with `lease lost:`.") String token,
-            @Name(value = "report", defaultValue = "{}", description = "What is left out stays as it was: { state :: STRING (RUNNING, FINISHED,"
+            @Name(value = "token", description = "As gnn.job.lease returned it. One that is out of date fails with `lease lost:`.")
+            String token,
+            @Name(value = "report", defaultValue = "{}",
+                description = "What is left out stays as it was: { state :: STRING (RUNNING, FINISHED,"
                 + " FAILED, CANCELED, or PENDING to hand the job back), progress :: FLOAT in [0, 1], epoch :: INTEGER, metrics :: MAP,"
                 + " device :: STRING, timeLeftMillis :: INTEGER, message :: STRING, log :: LIST<MAP {level, message}>,"
                 + " modelVersion :: INTEGER, modelInfo :: MAP, modelSelectionStats :: MAP }")

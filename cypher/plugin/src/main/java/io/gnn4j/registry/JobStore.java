@@ -28,6 +28,9 @@ final class JobStore {
     static final Label LOG = Label.label("GnnJobLog");
     static final RelationshipType HAS_LOG = RelationshipType.withName("HAS_LOG");
 
+    static final RelationshipType TRAINED_BY = RelationshipType.withName("TRAINED_BY");
+    static final RelationshipType MADE = RelationshipType.withName("MADE");
+
     private final JobKey key;
 
     JobStore(JobKey key) {
@@ -55,9 +58,9 @@ final class JobStore {
 
     /** All that decides what a worker does, and for whom. */
     private static List<String> sealed(UUID database, Node node) {
-        return Arrays.asList("job", database.toString(), text(node, "id"), text(node, "owner"), text(node, "pipeline"), text(node, "frozen"),
-            text(node, "modelName"), text(node, "graphName"), text(node, "graphCreatedAt"), text(node, "configuration"),
-            text(node, "schedule"), String.valueOf(number(node, "submittedAt")));
+        return Arrays.asList("job", database.toString(), text(node, "id"), text(node, "owner"), text(node, "pipeline"),
+            text(node, "frozen"), text(node, "modelName"), text(node, "graphName"), text(node, "graphCreatedAt"),
+            text(node, "configuration"), text(node, "schedule"), String.valueOf(number(node, "submittedAt")));
     }
 
     /** Whether this server made the node in this database and nobody changed what it stands for. */
@@ -86,6 +89,13 @@ final class JobStore {
     List<Node> of(Transaction tx, String owner) {
         try (var found = tx.findNodes(JOB, "owner", owner)) {
             return sorted(found.stream().toList());
+        }
+    }
+
+    /** The jobs that train under a name. */
+    List<Node> named(Transaction tx, String modelName) {
+        try (var found = tx.findNodes(JOB, "modelName", modelName)) {
+            return found.stream().toList();
         }
     }
 

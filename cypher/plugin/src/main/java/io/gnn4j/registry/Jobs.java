@@ -15,7 +15,9 @@ import io.gnn4j.job.JobStatus;
 import io.gnn4j.job.Lease;
 import io.gnn4j.job.LeaseLost;
 import io.gnn4j.job.WorkerInfo;
+import io.gnn4j.pipeline.TrainConfig;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,6 +46,8 @@ public final class Jobs {
 
     private final JobStore store;
     private final WorkerStore workers;
+    private final ModelStore models = new ModelStore();
+    private final Schedules schedules;
     private final Grants grants = new Grants();
     private final JobKey key;
     private final GraphCatalog graphs;
@@ -61,6 +65,7 @@ public final class Jobs {
         this.leaseMillis = leaseMillis;
         store = new JobStore(key);
         workers = new WorkerStore(leaseMillis);
+        schedules = new Schedules(key);
     }
 
     public Grants grants() {
@@ -74,11 +79,53 @@ public final class Jobs {
      */
     public String submit(Transaction tx, Place place, JobRequest request) {
         var id = UUID.randomUUID().toString();
-        store.create(tx, place.id(), id, request, clock.getAsLong());
+        var node = store.create(tx, place.id(), id, request, clock.getAsLong());
+        // For people: which pipeline a model came from.
+        new Pipelines(tx, request.owner()).node(request.pipeline())
+            .ifPresent(pipeline -> pipeline.createRelationshipTo(node, JobStore.TRAINED_BY));
         if (request.graphName() != null) {
             grants.put(new Grant(place.id(), id, request.owner(), request.graphName(), request.creationTime()));
         }
         return id;
+    }
+
+    /**
+     * A job now, and one more each time the schedule says so.
+     *
+     * @return the id of the first one
+     */
+    public String schedule(Transaction tx, Place place, JobRequest request, TrainConfig config) {
+        var id = submit(tx, place, request);
+        schedules.put(tx, place, request, config, id, clock.getAsLong());
+        return id;
+    }
+
+    /** Ends the schedules of a pipeline. */
+    public void endSchedules(Transaction tx, String owner, String pipeline) {
+        schedules.end(tx, owner, pipeline);
+    }
+
+    /**
+     * Whether a user may train under a name: not while somebody else's open job has it, and not over a model that was
+     * there before, unless a job of the user made it or the user may load models.
+     *
+     * @throws IllegalStateException with the reason
+     */
+    public void requireName(Transaction tx, Place place, String user, String modelName, boolean mayLoadModels) {
+        var named = store.named(tx, modelName).stream().filter(node -> store.isSealed(place.id(), node)).toList();
+        var others = named.stream().anyMatch(node -> !user.equals(JobStore.text(node, "owner")) && JobStore.status(node) != null
+            && !JobStore.status(node).isOver());
+        var own = named.stream().anyMatch(node -> user.equals(JobStore.text(node, "owner")));
+        if (others || !own && !mayLoadModels && !models.versions(tx, modelName).isEmpty()) {
+            throw new IllegalStateException("The model name '" + modelName + "' belongs to somebody else: "
+                + (others ? "another user's job is training it." : "a model of that name is there, and no job of yours made it.")
+                + " Take another `modelName`.");
+        }
+    }
+
+    /** Ends a job that nobody works on and nobody will. */
+    public void settle(Transaction tx, Place place, String jobId) {
+        store.find(tx, place.id(), jobId).filter(node -> JobStore.lock(tx, node)).ifPresent(node -> settle(tx, node, clock.getAsLong()));
     }
 
     /**
@@ -89,6 +136,9 @@ public final class Jobs {
     public Optional<Lease> lease(Transaction tx, Place place, String user, String worker, String device) {
         var now = clock.getAsLong();
         endGrants(tx, place);
+        schedules.run(tx, place, now,
+            id -> store.find(tx, place.id(), id).map(JobStore::status).filter(status -> !status.isOver()).isPresent(),
+            request -> submit(tx, place, request));
         for (var node : waiting(tx, now)) {
             if (!JobStore.lock(tx, node)) {
                 continue;
@@ -226,6 +276,7 @@ public final class Jobs {
         }
         requireLease(place, node, jobId, token);
         claim(node, report.modelVersion());
+        link(tx, node);
         JobStore.set(node, "progress", report.progress());
         JobStore.set(node, "epoch", report.epoch());
         JobStore.set(node, "metrics", report.metrics());
@@ -267,6 +318,15 @@ public final class Jobs {
                 + " with a message.");
         }
         return status == JobStatus.CANCELING && reported == JobStatus.PENDING ? JobStatus.CANCELED : reported;
+    }
+
+    /** For people: which job made a model. */
+    private void link(Transaction tx, Node node) {
+        var version = JobStore.number(node, "modelVersion");
+        if (version != null && !node.hasRelationship(Direction.OUTGOING, JobStore.MADE)) {
+            models.versions(tx, JobStore.text(node, "modelName")).stream().filter(model -> ModelStore.version(model) == version).findFirst()
+                .ifPresent(model -> node.createRelationshipTo(model, JobStore.MADE));
+        }
     }
 
     /** One version a job: the next attempt goes on with it. */
@@ -391,7 +451,7 @@ public final class Jobs {
                 }
             }
         }
-        lines.sort(java.util.Comparator.comparingLong(LogLine::number));
+        lines.sort(Comparator.comparingLong(LogLine::number));
         return lines.subList(Math.max(0, lines.size() - limit), lines.size());
     }
 
@@ -404,7 +464,8 @@ public final class Jobs {
         if (jobId == null) {
             throw new IllegalArgumentException("`jobId` is null. `CALL gnn.job.list()` shows your jobs.");
         }
-        return store.find(tx, place.id(), jobId).filter(node -> user.equals(JobStore.text(node, "owner"))).orElseThrow(() -> unknown(tx, user, jobId));
+        return store.find(tx, place.id(), jobId).filter(node -> user.equals(JobStore.text(node, "owner")))
+            .orElseThrow(() -> unknown(tx, user, jobId));
     }
 
     private IllegalArgumentException unknown(Transaction tx, String user, String jobId) {

@@ -15,6 +15,7 @@ import io.gnn4j.job.JobRequest;
 import io.gnn4j.job.JobStatus;
 import io.gnn4j.job.Lease;
 import io.gnn4j.job.LeaseLost;
+import io.gnn4j.pipeline.TrainConfig;
 import io.gnn4j.registry.Jobs.Place;
 import java.lang.reflect.Proxy;
 import java.time.ZonedDateTime;
@@ -57,6 +58,11 @@ class JobsTest {
             }
 
             @Override
+            public void checkStep(String procedure, Map<String, Object> configuration) {
+                throw new UnsupportedOperationException(procedure);
+            }
+
+            @Override
             public ProjectedGraph open(String user, String database, String graphName) {
                 var made = projections.get(user + "/" + graphName);
                 if (made == null) {
@@ -71,6 +77,15 @@ class JobsTest {
     @BeforeEach
     void clear() {
         TestDatabase.clear();
+    }
+
+    /** A map that may hold null. */
+    private static Map<String, Object> map(Object... pairs) {
+        var map = new HashMap<String, Object>();
+        for (int i = 0; i < pairs.length; i += 2) {
+            map.put((String) pairs[i], pairs[i + 1]);
+        }
+        return map;
     }
 
     private static <T> T in(Function<Transaction, T> work) {
@@ -139,7 +154,8 @@ class JobsTest {
         assertThat(in(tx -> jobs.log(tx, PLACE, "alice", id, 10)).stream().map(Jobs.LogLine::message))
             .containsExactly("Taken by worker 'w1', attempt 1 of 3.", "epoch 3", "FINISHED.");
         assertThat(in(tx -> jobs.log(tx, PLACE, "alice", id, 1)).stream().map(Jobs.LogLine::message)).containsExactly("FINISHED.");
-        assertThatThrownBy(() -> report(lease, Map.of("progress", 0.1))).isInstanceOf(LeaseLost.class).hasMessageStartingWith("lease lost:");
+        assertThatThrownBy(() -> report(lease, Map.of("progress", 0.1))).isInstanceOf(LeaseLost.class)
+            .hasMessageStartingWith("lease lost:");
         assertThat(lease(jobs, "w1")).isEmpty();
     }
 
@@ -290,9 +306,11 @@ class JobsTest {
         assertThatThrownBy(() -> open(lease, lease.token(), "shop")).isInstanceOf(LeaseLost.class).hasMessageContaining("ran out");
         report(lease, Map.of());
         projections.put("alice/shop", MADE.plusSeconds(1));
-        assertThatThrownBy(() -> open(lease, lease.token(), "shop")).hasMessageContaining("is another one").hasMessageContaining("Project again and train");
+        assertThatThrownBy(() -> open(lease, lease.token(), "shop")).hasMessageContaining("is another one")
+            .hasMessageContaining("Project again and train");
         projections.clear();
-        assertThatThrownBy(() -> open(lease, lease.token(), "shop")).hasMessageContaining("was dropped").hasMessageContaining("Project again and train");
+        assertThatThrownBy(() -> open(lease, lease.token(), "shop")).hasMessageContaining("was dropped")
+            .hasMessageContaining("Project again and train");
         projections.put("alice/shop", MADE);
         report(lease, Map.of("state", "FINISHED"));
         assertThatThrownBy(() -> open(lease, lease.token(), "shop")).isInstanceOf(LeaseLost.class);
@@ -372,6 +390,86 @@ class JobsTest {
         assertThatThrownBy(() -> in(tx -> jobs.show(tx, PLACE, "mallory", id))).hasMessageContaining("You have no job");
     }
 
+    private static final String TASK = "{\"name\":\"shop\",\"task\":{\"recommend\":\"Item\",\"to\":\"User\",\"via\":{\"BUY\":1.0}}}";
+
+    private String schedule(String every, Long afterEvents) {
+        var config = TrainConfig.parse(map("pipeline", "shop", "modelName", "best", "every", every, "afterEvents", afterEvents));
+        return in(tx -> jobs.schedule(tx, PLACE,
+            new JobRequest("alice", "shop", TASK, "best", null, null, "{}", "shop/best"), config));
+    }
+
+    @Test
+    void aScheduleKeepsItsRhythmHasOneOpenJobAndCatchesUpOnce() {
+        var start = now.get();
+        var first = schedule("PT10M", null);
+        var lease = lease("w1");
+        assertThat(lease.jobId()).isEqualTo(first);
+        now.set(start + 3_700_000);
+        assertThat(lease(jobs, "w2").orElseThrow().jobId()).as("its lease ran out; due, but open").isEqualTo(first);
+        query("MATCH (j:GnnJob {id: $id}) SET j.status = 'FINISHED'", Map.of("id", first));
+        var caughtUp = lease("w1");
+        assertThat(caughtUp.jobId()).isNotEqualTo(first);
+        report(caughtUp, Map.of("state", "FINISHED"));
+        assertThat(lease(jobs, "w1")).as("six times were missed, one job made up for them").isEmpty();
+        now.set(start + 4_199_999);
+        assertThat(lease(jobs, "w1")).isEmpty();
+        now.set(start + 4_200_000);
+        assertThat(lease(jobs, "w1")).as("the seventh ten minutes after the start").isPresent();
+    }
+
+    @Test
+    void aScheduleThatSomebodyWroteOrChangedMakesNoJob() {
+        var first = schedule("PT10M", null);
+        report(lease("w1"), Map.of("state", "FINISHED"));
+        query("CREATE (:GnnSchedule {owner: 'alice', name: 'x', every: 'nonsense', lastRun: 0, frozen: 'broken', afterEvents: 'a'})");
+        query("MATCH (s:GnnSchedule {name: 'shop/best'}) SET s.every = 'PT1S'");
+        now.addAndGet(86_400_000);
+        assertThat(lease(jobs, "w1")).isEmpty();
+        assertThat(in(tx -> jobs.list(tx, "alice")).stream().map(job -> job.id())).containsExactly(first);
+    }
+
+    @Test
+    void aNewScheduleOfTheSamePipelineAndModelTakesThePlaceOfTheOldAndADropEndsIt() {
+        schedule("PT10M", null);
+        schedule(null, 5L);
+        assertThat(query("MATCH (s:GnnSchedule) RETURN s.every AS every, s.afterEvents AS after"))
+            .containsExactly(map("every", null, "after", 5L));
+        in(tx -> {
+            jobs.endSchedules(tx, "bob", "shop");
+            return null;
+        });
+        assertThat(query("MATCH (s:GnnSchedule) RETURN s")).hasSize(1);
+        in(tx -> {
+            jobs.endSchedules(tx, "alice", "shop");
+            return null;
+        });
+        assertThat(query("MATCH (s:GnnSchedule) RETURN s")).isEmpty();
+    }
+
+    @Test
+    void aNameThatAnotherIsTrainingOrThatWasThereBeforeIsTaken() {
+        submit("alice", null);
+        for (var may : List.of(true, false)) {
+            assertThatThrownBy(() -> name("bob", may)).hasMessageContaining("another user's job is training it");
+        }
+        report(lease("w1"), Map.of("state", "FINISHED"));
+        name("bob", false);
+        query("CREATE (:GnnModel {name: 'best', version: 1, state: 'ready'})");
+        name("alice", false);
+        name("bob", true);
+        assertThatThrownBy(() -> name("bob", false)).hasMessageContaining("no job of yours made it");
+        // A job node that bob wrote himself proves nothing.
+        query("CREATE (:GnnJob {id: 'x', owner: 'bob', status: 'FINISHED', modelName: 'best'})");
+        assertThatThrownBy(() -> name("bob", false)).hasMessageContaining("no job of yours made it");
+    }
+
+    private void name(String user, boolean mayLoadModels) {
+        in(tx -> {
+            jobs.requireName(tx, PLACE, user, "best", mayLoadModels);
+            return null;
+        });
+    }
+
     @Test
     void nobodySeesOrCancelsTheJobsOfAnother() {
         var id = submit("alice", null);
@@ -394,7 +492,8 @@ class JobsTest {
         lease(jobs, "w1");
         now.addAndGet(5_000);
         lease(jobs, "w1");
-        assertThat(in(tx -> jobs.workers(tx, "alice")).get(0).lastSeen()).as("an idle worker is not written at every call").isEqualTo(now.get() - 5_000);
+        assertThat(in(tx -> jobs.workers(tx, "alice")).get(0).lastSeen()).as("an idle worker is not written at every call")
+            .isEqualTo(now.get() - 5_000);
         now.addAndGet(86_400_001);
         lease(jobs, "w2");
         assertThat(in(tx -> jobs.workers(tx, "alice")).stream().map(worker -> worker.worker())).containsExactly("w2");
