@@ -276,6 +276,14 @@ def test_bad_use_is_refused_in_words(tmp_path):
         replace(OPTIONS, precision="8")
 
 
+@pytest.mark.parametrize("name", RATING)
+def test_ratings_that_are_all_alike_are_predicted_as_they_are(name):
+    rows, columns = np.nonzero(np.arange(60).reshape(10, 6) % 4)
+    data = Interactions.from_indices(rows, columns, 4.0, user_keys=np.arange(10), item_keys=np.arange(6))
+    model = models.recommender(name)(small(name), seed=1).fit(data, options=OPTIONS)
+    assert model.ratings([0, 3, 9], [0, 5, 2]).tolist() == [4.0, 4.0, 4.0]
+
+
 # ------------------------------------------------------------------------ each model against its slow twin
 
 
