@@ -1,0 +1,1 @@
+"""Workers that are killed: what becomes of their jobs."""
