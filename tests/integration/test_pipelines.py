@@ -225,6 +225,7 @@ def test_training_is_refused_until_the_pipeline_is_whole_and_fits_the_projection
         "Project again with that",
     )
     call(shop, "CALL gnn.pipeline.addModel('p', 'graphsage', {identity: false})")
+    call(shop, "CALL gnn.pipeline.addModel('p', 'content')")
     call(shop, "CALL gnn.pipeline.configureSplit('p', {method: 'time'})")
     call(shop, "CALL gnn.pipeline.selectFeatures('p', 'positon')")
     refused(
@@ -238,6 +239,7 @@ def test_training_is_refused_until_the_pipeline_is_whole_and_fits_the_projection
         shop,
         "CALL gnn.pipeline.train(null, {pipeline: 'p', modelName: 'm'})",
         "with `identity: false` reads nothing but features, and there are none",
+        "Model 'content' reads nothing but features, and there are none",
         "gnn.pipeline.addNodeProperty('p', 'fastRP'",
     )
 

@@ -44,9 +44,11 @@ public final class KnownModels {
             .map(Map.Entry::getKey).findFirst().orElseThrow();
     }
 
-    /** Whether a model reads node properties. */
-    public static boolean readsFeatures(String model) {
-        return MODELS.containsKey(model) && Boolean.TRUE.equals(MODELS.get(model).entry().get("readsFeatures"));
+    /** Whether there is nothing a model could learn from without node properties. */
+    public static boolean needsFeatures(Candidate candidate) {
+        var entry = MODELS.get(candidate.model()).entry();
+        return entry.get("needs") instanceof List<?> needs && needs.contains("item features")
+            || Boolean.TRUE.equals(entry.get("readsFeatures")) && Boolean.FALSE.equals(candidate.config().get("identity"));
     }
 
     /**

@@ -171,10 +171,13 @@ public final class TrainRequest {
         }
         var none = pipeline.features().isEmpty() && pipeline.steps().isEmpty() && task.features().isEmpty();
         for (var candidate : candidates) {
-            if (none && KnownModels.readsFeatures(candidate.model()) && Boolean.FALSE.equals(candidate.config().get("identity"))) {
-                faults.add("Model '" + candidate.model() + "' with `identity: false` reads nothing but features, and there are none. Add a"
-                    + " node property (CALL gnn.pipeline.addNodeProperty('" + pipeline.name() + "', 'fastRP', {mutateProperty: 'position',"
-                    + " embeddingDimension: 64})), name `features` in the task, or leave `identity` out.");
+            if (none && KnownModels.needsFeatures(candidate)) {
+                var chosen = candidate.config().containsKey("identity");
+                faults.add("Model '" + candidate.model() + "' " + (chosen ? "with `identity: false` " : "")
+                    + "reads nothing but features, and there are none. Add a node property (CALL"
+                    + " gnn.pipeline.addNodeProperty('" + pipeline.name() + "', 'fastRP', {mutateProperty: 'position',"
+                    + " embeddingDimension: 64})), name `features` in the task, or "
+                    + (chosen ? "leave `identity` out." : "try another model."));
             }
         }
     }
