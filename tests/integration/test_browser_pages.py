@@ -19,6 +19,7 @@ PAGES = Path(__file__).resolve().parents[2] / "cypher" / "browser"
         ("", "text/html;charset=utf-8"),
         ("index.html", "text/html;charset=utf-8"),
         ("guide.html", "text/html;charset=utf-8"),
+        ("train.html", "text/html;charset=utf-8"),
         ("style.grass", "text/plain;charset=utf-8"),
         ("page.css", "text/css;charset=utf-8"),
         ("queries/recommend.cypher", "text/plain;charset=utf-8"),

@@ -15,11 +15,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import nbclient
+import nbformat
 import pytest
+import training_worker
 import yaml
 
 from gds_pipelines.ingest import mapping as ingest_mapping
@@ -34,6 +38,8 @@ PAGES = [
 ]
 pytestmark = pytest.mark.timeout(1800)
 
+# Pages that ask for training.
+WITH_WORKER = {"docs/pipelines.md"}
 SHOWN_ONLY = {"text", "mermaid"}
 COMMAND_SECONDS = 900  # only a command that hangs takes that long
 
@@ -229,7 +235,8 @@ def run_json(block: Block, shop, shell: Shell) -> None:
 
 def run_browser(block: Block, shop, shell: Shell) -> None:
     address = "http://localhost:7474/gnn"
-    typed = {f":play {address}/guide.html", f":guide {address}/guide.html", f":style {address}/style.grass"}
+    typed = {f":play {address}/{guide}.html" for guide in ("guide", "train")}
+    typed |= {f":guide {address}/guide.html", f":style {address}/style.grass"}
     assert set(block.text.splitlines()) <= typed, f"{block}: the browser tests do not type this"
 
 
@@ -301,10 +308,24 @@ def shell(shop, tmp_path) -> Iterator[Shell]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_block_of_a_page_runs_in_order(page, shop, shell):
-    for block in blocks(page):
-        if block.language not in SHOWN_ONLY:
-            RUN[block.language](block, shop, shell)
+def test_every_block_of_a_page_runs_in_order(page, shop, shell, tmp_path):
+    with training_worker.working(shop, tmp_path) if page in WITH_WORKER else nullcontext():
+        for block in blocks(page):
+            if block.language not in SHOWN_ONLY:
+                RUN[block.language](block, shop, shell)
+
+
+def test_the_notebook_runs_from_the_first_cell_to_the_last(shop, shell, tmp_path):
+    notebook = nbformat.read(ROOT / "docs" / "recommender.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "kept without what it printed"
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("bolt://localhost:7687", shop.uri)
+    with training_worker.working(shop, tmp_path / "jobs"):
+        nbclient.NotebookClient(notebook, timeout=COMMAND_SECONDS, kernel_name="python3").execute(**shell)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = [output["data"]["text/plain"] for output in outputs if "data" in output]
+    (counted,) = shop.execute("MATCH (user:User) RETURN count(user) AS users")
+    assert any(f"'users': {counted['users']}," in text for text in shown), shown
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in QUERIES.glob("*.cypher")))
