@@ -171,6 +171,10 @@ def test_each_step_of_a_pipeline_shows_what_it_is_now(shop):
             "CALL gnn.pipeline.configureSplit('shop', {method: 'time', count: 3})",
             ["goes with `method: 'leave-last'`"],
         ),
+        (
+            "CALL gnn.pipeline.configureSplit('shop', {method: 'random', randomSeed: 7})",
+            ["CALL gnn.pipeline.configureTraining(name, {randomSeed: 7})"],
+        ),
         ("CALL gnn.pipeline.configureAutoTuning('shop', {maxTrial: 3})", ["Did you mean `maxTrials`?"]),
         ("CALL gnn.pipeline.configureTraining('shop', {deploy: 'sometimes'})", ["always, ifBetter, never"]),
         ("CALL gnn.pipeline.train(null, {modelName: 'm'})", ["mandatory configuration parameter `pipeline`"]),

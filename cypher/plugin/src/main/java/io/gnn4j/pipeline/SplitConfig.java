@@ -11,8 +11,7 @@ import java.util.Map;
 public final class SplitConfig {
     public static final String KEYS = "{ method :: STRING ('time': the last `horizon`; 'leave-last': the last `count` items of each user;"
         + " 'random': `testFraction` of each user's items; by default the first of these that the task allows), horizon :: STRING"
-        + " (ISO-8601, 'P30D' say; by default that of the task), count = 1 :: INTEGER, testFraction = 0.2 :: FLOAT,"
-        + " randomSeed :: INTEGER }";
+        + " (ISO-8601, 'P30D' say; by default that of the task), count = 1 :: INTEGER, testFraction = 0.2 :: FLOAT }";
     public static final List<String> METHODS = List.of("time", "leave-last", "random");
 
     private SplitConfig() {}
@@ -51,7 +50,7 @@ public final class SplitConfig {
             only(map, "testFraction", method, "random");
         }
         if (map.has("randomSeed")) {
-            split.put("randomSeed", map.getLong("randomSeed", 0, 0, Integer.MAX_VALUE));
+            map.fault("`randomSeed` is that of the whole training: CALL gnn.pipeline.configureTraining(name, {randomSeed: 7}).");
         }
         map.check();
         return split;
