@@ -23,6 +23,7 @@ from gds_pipelines.server.settings import WORKER
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
 from gds_pipelines.worker.channel import JobChannel
+from gds_pipelines.worker.graphs import sweep
 from gds_pipelines.worker.loop import Worker
 from gds_pipelines.worker.training import TrainingWork
 
@@ -61,7 +62,9 @@ def world(server):
             database_="system",
         )
     target = Target(server.uri, WORKER, password, None, "test")
-    yield server, Connection(server.driver(WORKER, password), target)
+    connection = Connection(server.driver(WORKER, password), target)
+    sweep(connection)  # of a run that was killed
+    yield server, connection
     server.clear()
 
 
@@ -321,6 +324,7 @@ from pathlib import Path
 import neo4j
 from gds_pipelines.connection import Connection, Target
 from gds_pipelines.worker.channel import JobChannel
+from gds_pipelines.worker.graphs import sweep
 from gds_pipelines.worker.loop import Worker
 from gds_pipelines.worker.training import TrainingWork
 target = Target({server.uri!r}, "gnn_worker", os.environ["SECRET"], None, "test")
