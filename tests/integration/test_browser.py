@@ -17,15 +17,16 @@ from pathlib import Path
 import httpx
 import neo4j
 import pytest
+import training_worker
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = ROOT / "cypher" / "browser" / "guide.html"
+PAGES = ROOT / "cypher" / "browser"
 SECONDS = 120_000  # Playwright counts milliseconds
 expect.set_options(timeout=SECONDS)
 
 # What changes the graph is run once, by the click; everything else is asked again through the driver.
-CHANGING = {"project", "new-user", "delete-user", "drop"}
+CHANGING = {"project", "new-user", "delete-user", "drop", "pipeline", "train", "clean-up"}
 # Label: (colour, property of the caption), as style.grass has them.
 STYLE = {
     label: (colour.upper(), caption)
@@ -72,9 +73,9 @@ class _Guide(HTMLParser):
             self._id = None
 
 
-def slides() -> list[list[tuple[str, str]]]:
+def slides(guide: str) -> list[list[tuple[str, str]]]:
     parser = _Guide()
-    parser.feed(GUIDE.read_text(encoding="utf-8"))
+    parser.feed((PAGES / guide).read_text(encoding="utf-8"))
     return parser.slides
 
 
@@ -178,26 +179,41 @@ def test_a_wrong_password_is_not_let_in(shop):
 
 
 def test_the_guide_runs_from_the_first_block_to_the_last(browser, shop):
-    guide = browser.command(f":play {browser.http}/gnn/guide.html")
-    browser.show("guide")
+    play(browser, shop, "guide.html")
+
+
+def test_a_first_recommender_is_trained_while_a_worker_runs(browser, shop, tmp_path):
+    assert sum(map(len, slides("train.html"))) <= 8
+    with training_worker.working(shop, tmp_path):
+        play(browser, shop, "train.html")
+
+
+def play(browser: Browser, shop, name: str) -> None:
+    """Runs all blocks of a guide by a click on each."""
+    guide = browser.command(f":play {browser.http}/gnn/{name}")
+    browser.show(Path(name).stem)
     # Pinned, it stays where it is while answers come and go.
     guide.locator("button[title='Pin at top']").click()
     ran = []
-    for number, blocks in enumerate(slides()):
-        for name, code in blocks:
+    pages = slides(name)
+    for number, blocks in enumerate(pages):
+        for block, code in blocks:
             guide = browser.page.get_by_test_id("frame").first
-            shown = guide.locator(f"pre#{name}")
+            shown = guide.locator(f"pre#{block}")
             code = code.replace("http://localhost:7474", browser.http)
             assert shown.inner_text().strip() == code
             shown.locator("i").click()
             answer = browser.answer(code, position=1)
-            check(name, code, answer, shop)
-            browser.show(f"{number:02}-{name}")
+            check(block, code, answer, shop)
+            browser.show(f"{Path(name).stem}-{number:02}-{block}")
             browser.close(answer)
-            ran.append(name)
-        if number + 1 < len(slides()):
+            if block == "train":
+                training_worker.wait_for_jobs(shop)
+            ran.append(block)
+        if number + 1 < len(pages):
             guide.get_by_test_id("nextSlide").click()
-    assert ran == [name for blocks in slides() for name, _ in blocks]
+    assert ran == [block for blocks in pages for block, _ in blocks]
+    browser.close(browser.page.get_by_test_id("frame").first)
 
 
 def test_the_guide_also_opens_in_the_side_bar(browser):

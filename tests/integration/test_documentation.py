@@ -321,7 +321,9 @@ def test_the_notebook_runs_from_the_first_cell_to_the_last(shop, shell, tmp_path
     for cell in notebook.cells:
         cell.source = cell.source.replace("bolt://localhost:7687", shop.uri)
     with training_worker.working(shop, tmp_path / "jobs"):
-        nbclient.NotebookClient(notebook, timeout=COMMAND_SECONDS, kernel_name="python3").execute(**shell)
+        nbclient.NotebookClient(notebook, timeout=COMMAND_SECONDS, kernel_name="python3").execute(
+            cwd=str(shell.directory), env=shell.environment
+        )
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     shown = [output["data"]["text/plain"] for output in outputs if "data" in output]
     (counted,) = shop.execute("MATCH (user:User) RETURN count(user) AS users")
