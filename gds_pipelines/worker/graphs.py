@@ -60,6 +60,12 @@ class JobGraphs:
         """Drop a graph of the worker's own, where it is there."""
         projection.drop(self._connection, name)
 
+    def forget_all(self) -> None:
+        """Drop whatever an earlier attempt at this job left."""
+        for graph in self._connection.gds().graph.list():
+            if graph.graph_name.startswith(self.name()):
+                self.forget(graph.graph_name)
+
     def read(self, *, features: bool) -> Interactions:
         """All pairs of the graph that is trained on."""
         return read_interactions(

@@ -70,6 +70,8 @@ class TrainingWork:
         job = Job.of(lease.job)
         check_name("model", job.model_name)
         if done := _deployed_before(self.connection, job):
+            JobGraphs(self.connection, lease, job).forget_all()
+            _tidy(self.directory / lease.job_id, keep_artefact=False)
             return {"message": f"{done} serves already: an earlier attempt had come that far."}
         folder = self.directory / lease.job_id
         try:
