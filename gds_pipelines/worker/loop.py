@@ -67,15 +67,16 @@ class Worker:
             neo4j.exceptions.Neo4jError: this user may not work, or the plugin knows no jobs.
         """
         done = 0
-        away = False
+        away = reached = False
         while not self._stopping.is_set():
             try:
                 lease = self._channel.lease(self._name, self._device)
                 if away:
                     log.info("Neo4j answers again")
-                away = False
-            except (DriverError, TransientError) as error:
-                if once:
+                away, reached = False, True
+            except (DriverError, Neo4jError) as error:
+                # A server that starts again may refuse for other reasons than that it is away.
+                if once or not (reached or isinstance(error, DriverError | TransientError)):
                     raise
                 if not away:
                     log.warning("%s", in_words(error))
@@ -104,6 +105,9 @@ class Worker:
         except Neo4jError as error:
             # The report itself was refused, by something else than its token.
             log.error("%s: dropped, %s", lease.job_id, in_words(error))
+        except Exception:
+            # Whatever it is, it ends this job's turn and not the worker.
+            log.exception("%s: dropped", lease.job_id)
 
     def _finish(self, lease: Lease, beat: Heartbeat) -> None:
         try:
