@@ -208,7 +208,9 @@ def run(rounds: int, seed: int) -> Iterator[dict[str, Any]]:
             if victim != "worker":
                 one.kill_server()
                 one.start_server()
-            if victim != "server":
+            # A worker that found no server when it began has ended; a service manager starts it again.
+            time.sleep(5.0)
+            if all(worker.poll() is not None for worker in one.workers):
                 one.start_worker()
             job = ended(one, job_id)
             time.sleep(1.0)  # the worker drops its graphs after its last word
