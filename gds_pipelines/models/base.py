@@ -26,7 +26,7 @@ from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.interactions import HISTORY_LIMIT, Histories, Interactions
 from gds_pipelines.models.kernels import exact_dot, weighted_sums
 from gds_pipelines.models.parameters import Parameters, describe, read_parameters
-from gds_pipelines.models.payload import ItemWeights, Payload, RankedLists, VectorPairs
+from gds_pipelines.models.payload import ItemPropagation, ItemWeights, Payload, RankedLists, VectorPairs
 from gds_pipelines.models.warm_start import StartVectors
 from gds_pipelines.ranking import RESCORED, reorder, top_k
 from gds_pipelines.training import Learner, TrainingOptions, train
@@ -455,6 +455,18 @@ class PropagationRecommender(Recommender):
 
     def _exact(self, histories: Histories, users: NDArray | None, items: NDArray) -> NDArray[np.float64]:
         return exact_dot(self.query(histories), self._e, items)
+
+    def payload(self) -> ItemPropagation:
+        """Finished vectors: nothing is left for the database to propagate."""
+        return ItemPropagation(
+            item_keys=self.train.item_keys,
+            vectors="final",
+            vector=self.item_vectors(),
+            context=self.context_vectors(),
+            layers=0,
+            exponent=self.exponent,
+            hyperparameters=self.parameters.to_mapping() | {"seed": self.seed},
+        )
 
 
 class ItemWeightRecommender(Recommender):

@@ -27,7 +27,6 @@ from gds_pipelines.errors import InvalidInput
 from gds_pipelines.interactions import Histories, Interactions
 from gds_pipelines.models.base import ModelInfo, PropagationRecommender
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.models.payload import ItemPropagation
 from gds_pipelines.models.spectral import right_vectors
 from gds_pipelines.node_features import NodeFeatures
 from gds_pipelines.training import TrainingOptions
@@ -73,17 +72,6 @@ class Content(PropagationRecommender):
     def _unknown(self, histories: Histories, users: NDArray | None) -> NDArray[np.bool_]:
         # Whoever touched only items without properties says as much as nobody.
         return ~self.query(histories).any(axis=1)
-
-    def payload(self) -> ItemPropagation:
-        return ItemPropagation(
-            item_keys=self.train.item_keys,
-            vectors="final",
-            vector=self.item_vectors(),
-            context=self.context_vectors(),
-            layers=0,
-            exponent=self.exponent,
-            hyperparameters=self.parameters.to_mapping() | {"seed": self.seed},
-        )
 
     def _state(self) -> dict[str, NDArray]:
         return {"e": self._e}

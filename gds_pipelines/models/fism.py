@@ -37,7 +37,6 @@ from gds_pipelines.models.base import ModelInfo, PropagationRecommender
 from gds_pipelines.models.batches import BatchLearner, UserBatches, users_of_a_step, validation_figures
 from gds_pipelines.models.kernels import spmm_add
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.models.payload import ItemPropagation
 from gds_pipelines.models.propagation import normalized, sparse_tensor
 from gds_pipelines.models.spectral import spectral_start
 from gds_pipelines.training import Moment, TrainingOptions, train
@@ -88,17 +87,6 @@ class FISM(PropagationRecommender):
         learner = _Learner(self, interactions, validation, options)
         self.training_report = train(learner, options).to_mapping()
         self._e, self._c = learner.vectors()
-
-    def payload(self) -> ItemPropagation:
-        return ItemPropagation(
-            item_keys=self.train.item_keys,
-            vectors="final",
-            vector=self.item_vectors(),
-            context=self.context_vectors(),
-            layers=0,
-            exponent=self.exponent,
-            hyperparameters=self.parameters.to_mapping() | {"seed": self.seed},
-        )
 
     def _state(self) -> dict[str, NDArray]:
         return {"e": self._e, "c": self._c}

@@ -24,6 +24,16 @@ TASK = {
 }
 
 
+def fill(server: Any, items: int, users: int, buys: str, **parameters: Any) -> None:
+    """An emptied database with items and users from 1 on; ``buys`` makes their relationships."""
+    server.clear()
+    for label in ("Item", "User"):
+        server.execute(f"CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.id IS UNIQUE")
+    server.execute("UNWIND range(1, $n) AS n CREATE (:Item {id: n})", n=items)
+    server.execute("UNWIND range(1, $n) AS n CREATE (:User {id: n})", n=users)
+    server.execute(buys, **parameters)
+
+
 def artefact(keys: list[int], e: NDArray, c: NDArray, history: int = 500, **changes: Any) -> Artefact:
     """Finished vectors [N, 2] in an artefact; ``changes`` replace keys of the manifest."""
     manifest = parse_canonical((GOLDEN / "manifest.json").read_bytes())

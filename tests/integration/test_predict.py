@@ -32,14 +32,12 @@ YIELD users, relationshipsWritten RETURN users, relationshipsWritten AS written
 
 @pytest.fixture(scope="module")
 def shop(server):
-    server.clear()
-    for label in ("Item", "User"):
-        server.execute(f"CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.id IS UNIQUE")
-    server.execute("UNWIND range(1, $n) AS n CREATE (:Item {id: n})", n=ITEMS)
-    server.execute("UNWIND range(1, $n) AS n CREATE (:User {id: n})", n=USERS)
-    server.execute(
+    served_model.fill(
+        server,
+        ITEMS,
+        USERS,
         "MATCH (u:User), (i:Item) WHERE (u.id * 13 + i.id * 7) % 11 = 0 "
-        "CREATE (u)-[:BUY {at: u.id + i.id}]->(i)"
+        "CREATE (u)-[:BUY {at: u.id + i.id}]->(i)",
     )
     vectors = np.random.default_rng(1).normal(size=(2, ITEMS, 2))
     served_model.serve(server, "kept", list(range(1, ITEMS + 1)), *vectors)

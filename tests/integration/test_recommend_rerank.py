@@ -48,12 +48,10 @@ sequence (float[B, L, 3] history, float[B, L] mask, float[B, L] gap) => (float[B
 
 @pytest.fixture(scope="module")
 def shop(server):
-    server.clear()
-    for label in ("Item", "User"):
-        server.execute(f"CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.id IS UNIQUE")
-    server.execute("UNWIND range(1, $n) AS n CREATE (:Item {id: n})", n=ITEMS)
-    server.execute("UNWIND range(1, $n) AS n CREATE (:User {id: n})", n=USERS)
-    server.execute(
+    served_model.fill(
+        server,
+        ITEMS,
+        USERS,
         "MATCH (u:User), (i:Item) WHERE (u.id * 5 + i.id * 3) % 7 = 0 AND i.id <= 20 "
         "CREATE (u)-[:BUY {at: ((i.id * 11 + u.id) % 17) * $hour * i.id}]->(i)",
         hour=HOUR,

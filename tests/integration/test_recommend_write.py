@@ -26,14 +26,12 @@ RETURN source.id AS user, rank, node.id AS item, score ORDER BY user, rank
 
 @pytest.fixture(scope="module")
 def shop(server):
-    server.clear()
-    for label in ("Item", "User"):
-        server.execute(f"CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.id IS UNIQUE")
-    server.execute("UNWIND range(1, $n) AS n CREATE (:Item {id: n})", n=ITEMS)
-    server.execute("UNWIND range(1, $n) AS n CREATE (:User {id: n})", n=USERS)
-    server.execute(
+    served_model.fill(
+        server,
+        ITEMS,
+        USERS,
         "MATCH (u:User), (i:Item) WHERE (u.id * 13 + i.id * 7) % 11 = 0 "
-        "CREATE (u)-[:BUY {at: u.id + i.id}]->(i)"
+        "CREATE (u)-[:BUY {at: u.id + i.id}]->(i)",
     )
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(2, ITEMS, 2))

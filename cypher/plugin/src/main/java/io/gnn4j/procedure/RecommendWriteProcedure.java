@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.procedure;
 
+import io.gnn4j.embed.LapClock;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.memory.MemorySize;
@@ -57,7 +58,7 @@ public class RecommendWriteProcedure {
         + " before, in batches that commit on their own: each user's list changes at once, the whole is not atomic, safe to run again.")
     public Stream<WriteRow> write(
             @Name(value = "configuration", defaultValue = "{}", description = CONFIGURATION) Map<String, Object> configuration) {
-        var start = System.nanoTime();
+        var clock = new LapClock();
         var config = RecommendWriteConfig.parse(configuration, AnswerCall::id);
         OwnTransactions.requireNoWrites(tx, WRITE);
         var at = System.currentTimeMillis();
@@ -72,7 +73,7 @@ public class RecommendWriteProcedure {
                 (own, users) -> lists(gnn, own, guard, lists, reference, users), guard::check);
             return Stream.of(new WriteRow(done.users(), done.written(), done.deleted(), done.kept(), done.missing(),
                 writer.model(), writer.version(), at, done.committed(), done.failed(), done.firstError(),
-                (System.nanoTime() - start) / 1_000_000));
+                clock.lap()));
         }
     }
 

@@ -2,6 +2,7 @@
 package io.gnn4j.procedure;
 
 import io.gnn4j.config.InvalidConfiguration;
+import io.gnn4j.embed.LapClock;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.writeback.BatchedWrite;
 import io.gnn4j.writeback.OwnTransactions;
@@ -43,7 +44,7 @@ public class RelationshipProcedure {
                 + " carry), sourceKey = null :: STRING, targetKey = null :: STRING (properties that must equal the columns of"
                 + " these names), batchSize = 5000 :: INTEGER (rows a transaction), concurrency = 1 :: INTEGER (1 to 4) }")
             Map<String, Object> configuration) {
-        var start = System.nanoTime();
+        var clock = new LapClock();
         var config = RelationshipWriteConfig.parse(configuration);
         if (relationshipType == null || !relationshipType.matches("[A-Za-z0-9_]{1,256}")) {
             throw new InvalidConfiguration(List.of("'" + relationshipType + "' cannot be a relationship type: letters A to Z,"
@@ -54,7 +55,7 @@ public class RelationshipProcedure {
             config.rows().batches(), config.batchSize(), config.concurrency(), new RelationshipWriter(relationshipType, config));
         return Stream.of(new RelationshipWriteRow(
             done.created(), done.written(), done.skippedMissing(), done.skippedChanged(), done.batchesCommitted(),
-            done.batchesFailed(), done.firstError(), (System.nanoTime() - start) / 1_000_000));
+            done.batchesFailed(), done.firstError(), clock.lap()));
     }
 
     public record RelationshipWriteRow(

@@ -5,8 +5,8 @@ import static io.gnn4j.database.TestDatabase.query;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gnn4j.artefact.Golden;
+import io.gnn4j.database.HandWorkedShop;
 import io.gnn4j.database.TestDatabase;
 import io.gnn4j.registry.Artefacts;
 import java.io.IOException;
@@ -21,7 +21,6 @@ import org.junit.jupiter.api.Test;
 
 /** Predictions for all users, against the lists of the golden {@code vectors/1} that were worked by hand. */
 class PipelinePredictTest {
-    private static final ObjectMapper JSON = new ObjectMapper();
     /** User, item, score: {@code tests/golden/vectors/expected.json}. */
     private static final List<List<Object>> EXPECTED = List.of(
         List.of(1L, 103L, 3.0), List.of(1L, 104L, 1.0), List.of(2L, 103L, 1.0), List.of(2L, 102L, 0.0), List.of(3L, 101L, 2.0),
@@ -38,18 +37,7 @@ class PipelinePredictTest {
 
     @BeforeEach
     void graph() throws IOException {
-        TestDatabase.clear();
-        query("CREATE CONSTRAINT FOR (n:User) REQUIRE n.id IS UNIQUE");
-        query("CREATE CONSTRAINT FOR (n:Item) REQUIRE n.id IS UNIQUE");
-        var graph = JSON.readTree(Golden.bytes("item_propagation/graph.json"));
-        for (var node : graph.get("nodes")) {
-            query("CREATE (n:$($label) {id: $id})", Map.of("label", node.get("label").asText(), "id", node.get("key").asLong()));
-        }
-        for (var one : graph.get("relationships")) {
-            query("MATCH (u:User {id: $u}), (i:Item {id: $i}) CREATE (u)-[:$($type) {at: $at}]->(i)", Map.of(
-                "u", one.get("source").asLong(), "i", one.get("target").asLong(),
-                "type", one.get("type").asText(), "at", one.get("at").asLong()));
-        }
+        HandWorkedShop.create();
         query("CALL gnn.model.load('shop', $core)", Map.of("core",
             Artefacts.zip(ZipEntry.STORED, "manifest.json", Golden.bytes("vectors/manifest.json"))));
         query("CALL gnn.model.addPart('shop', 1, 'vectors.arrow', 0, $bytes)", Map.of("bytes", Golden.bytes("vectors/vectors.arrow")));

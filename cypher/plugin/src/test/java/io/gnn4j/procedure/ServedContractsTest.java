@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gnn4j.artefact.CanonicalJson;
 import io.gnn4j.artefact.Golden;
+import io.gnn4j.database.HandWorkedShop;
 import io.gnn4j.database.TestDatabase;
 import io.gnn4j.registry.Artefacts;
 import java.io.IOException;
@@ -35,18 +36,7 @@ class ServedContractsTest {
 
     @BeforeEach
     void graph() throws IOException {
-        TestDatabase.clear();
-        query("CREATE CONSTRAINT FOR (n:User) REQUIRE n.id IS UNIQUE");
-        query("CREATE CONSTRAINT FOR (n:Item) REQUIRE n.id IS UNIQUE");
-        var graph = JSON.readTree(Golden.bytes("item_propagation/graph.json"));
-        for (var node : graph.get("nodes")) {
-            query("CREATE (n:$($label) {id: $id})", Map.of("label", node.get("label").asText(), "id", node.get("key").asLong()));
-        }
-        for (var one : graph.get("relationships")) {
-            query("MATCH (u:User {id: $u}), (i:Item {id: $i}) CREATE (u)-[:$($type) {at: $at}]->(i)", Map.of(
-                "u", one.get("source").asLong(), "i", one.get("target").asLong(),
-                "type", one.get("type").asText(), "at", one.get("at").asLong()));
-        }
+        HandWorkedShop.create();
     }
 
     private static byte[] edited(byte[] manifest, String from, String to) {

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gnn4j.artefact.Golden;
+import io.gnn4j.database.HandWorkedShop;
 import io.gnn4j.database.TestDatabase;
 import io.gnn4j.procedure.EmbedPropagateProcedure;
 import io.gnn4j.procedure.ModelProcedure;
@@ -36,18 +37,7 @@ class PropagateTest {
 
     @BeforeEach
     void graph() throws IOException {
-        TestDatabase.clear();
-        query("CREATE CONSTRAINT FOR (n:User) REQUIRE n.id IS UNIQUE");
-        query("CREATE CONSTRAINT FOR (n:Item) REQUIRE n.id IS UNIQUE");
-        var graph = JSON.readTree(Golden.bytes("item_propagation/graph.json"));
-        for (var node : graph.get("nodes")) {
-            query("CREATE (n:$($label) {id: $key})", Map.of("label", node.get("label").asText(), "key", node.get("key").asLong()));
-        }
-        for (var one : graph.get("relationships")) {
-            query("MATCH (u:User {id: $u}), (i:Item {id: $i}) CREATE (u)-[:$($type) {at: $at}]->(i)", Map.of("type",
-                one.get("type").asText(),
-                "u", one.get("source").asLong(), "i", one.get("target").asLong(), "at", one.get("at").asLong()));
-        }
+        HandWorkedShop.create();
         query("CALL gnn.model.load('shop', $core)", Map.of("core", Artefacts.core()));
         query("CALL gnn.model.addPart('shop', 1, 'vectors.arrow', 0, $bytes)", Map.of("bytes", Artefacts.VECTORS));
     }
