@@ -79,7 +79,7 @@ def main() -> None:
         {"what": "rows of the lists of all users", "value": answers["predict for all users"][0]["rows"]},
     ]
     rows += [
-        {"what": f"{name}, by Cypher | by gnn4j train", "value": f"{one:.6f} | {other:.6f}"}
+        {"what": name, "value": f"{one:.6f}", "by gnn4j train": f"{other:.6f}"}
         for name, (one, other) in figures.items()
     ]
     rows.append({"what": f"largest difference of {len(figures)} figures", "value": f"{largest:.1e}"})
