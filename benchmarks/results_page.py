@@ -1,4 +1,4 @@
-"""RESULTS.md and the figures of ``gnn4j models``, made from the committed result files and nothing else.
+"""RESULTS.md, the figures of ``gnn4j models`` and those of the README, from the committed result files alone.
 
     .venv/bin/python -m benchmarks.results_page
 
@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from benchmarks import highlights
 
 HERE = Path(__file__).parent
 PAGE = HERE / "RESULTS.md"
@@ -140,6 +142,8 @@ def main() -> None:
     results = read()
     PAGE.write_text(page(results), encoding="utf-8")
     FIGURES.write_text(json.dumps(measured(results), indent=1) + "\n", encoding="utf-8")
+    text = highlights.README.read_text(encoding="utf-8")
+    highlights.README.write_text(highlights.refreshed(text, results), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 import json
 
-from benchmarks import results_page
+import pytest
+
+from benchmarks import highlights, results_page
 
 
 def test_the_committed_page_and_figures_are_made_from_the_committed_files():
     results = results_page.read()
     assert results_page.PAGE.read_text(encoding="utf-8") == results_page.page(results)
     assert json.loads(results_page.FIGURES.read_text(encoding="utf-8")) == results_page.measured(results)
+    readme = highlights.README.read_text(encoding="utf-8")
+    assert readme == highlights.refreshed(readme, results)
 
 
 def test_every_result_says_how_it_was_made():
@@ -37,3 +41,12 @@ def test_files_of_one_table_stand_together_best_first(tmp_path):
     assert "recall@20 +0.1000 [+0.0000, +0.2000] against x, p < 0.001" in text
     assert "run strong" in text
     assert results_page.measured(results)["strong"][0]["value"] == 0.2
+
+
+def test_the_readme_cannot_keep_a_figure_that_is_in_no_result_file():
+    readme = highlights.README.read_text(encoding="utf-8")
+    results = [one for one in results_page.read() if one["file"] != "serving/results/lists.json"]
+    with pytest.raises(LookupError, match="No result file serving"):
+        highlights.refreshed(readme, results)
+    with pytest.raises(ValueError, match="figures"):
+        highlights.refreshed("# A page without a place for them\n", results)
