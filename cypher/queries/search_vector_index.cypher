@@ -7,12 +7,11 @@
 CYPHER 25
 MATCH (user:`<source>` {`<key>`: $key})
 WHERE user.`<index>` IS NOT NULL
+WITH user, vector(user.`<index>`, size(user.`<index>`), FLOAT32) AS own
 MATCH (item:`<item>`)
   SEARCH item IN (VECTOR INDEX `<index>` FOR user.`<index>` LIMIT $candidates)
 WHERE NOT EXISTS { (user)-[event]->(item) WHERE type(event) IN $seen }
-WITH item, reduce(
-  sum = 0.0, d IN range(0, size(user.`<index>`) - 1) | sum + user.`<index>`[d] * item.`<index>`[d]
-) AS score
+WITH item, -vector_distance(own, vector(item.`<index>`, size(item.`<index>`), FLOAT32), DOT) AS score
 RETURN item, score
 ORDER BY score DESC, elementId(item)
 LIMIT $k
