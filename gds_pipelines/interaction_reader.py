@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from gds_pipelines.connection import Connection
 from gds_pipelines.errors import PipelineError
+from gds_pipelines.graph_data import GraphData
 from gds_pipelines.graph_reader import read_graph
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.node_features import NodeFeatures
 from gds_pipelines.queries import query
+from gds_pipelines.surroundings import FIRST, ITEMS, USERS, OtherNodes, OtherRelation, Surroundings
 from gds_pipelines.task import Task
 
 KEYS_PER_QUERY = 50_000
@@ -31,6 +33,7 @@ def read_interactions(
     task: Task,
     *,
     features: bool = False,
+    surroundings: bool = False,
     grant: Mapping[str, Any] | None = None,
 ) -> Interactions:
     """The reduced pairs of a projection made by ``projection.project(task)``.
@@ -40,6 +43,8 @@ def read_interactions(
         graph_name: a projection of the signed-in user with one relationship type a behaviour.
         task: whose behaviours are read; its weights are taken, not the projection's.
         features: read the task's features, too.
+        surroundings: read the nodes of ``alsoLabels`` for which the task names a key, and the relationships
+            of ``alsoTypes`` between labels that are read; with features where ``features`` is set.
         grant: as ``read_graph`` takes it.
     Returns:
         All nodes of both labels, with degree 0 where nothing links them; weight = the largest and
@@ -47,12 +52,14 @@ def read_interactions(
     Raises:
         PipelineError: the projection lacks a behaviour, or relationships lack their time.
     """
+    others = [label for label in task.also_labels if surroundings and label in task.key]
     graph = read_graph(
         connection,
         graph_name,
         layout="coo",
-        node_labels=list(dict.fromkeys((task.to, task.recommend))),
-        relationship_types=list(task.via),
+        node_labels=list(dict.fromkeys((task.to, task.recommend, *others))),
+        relationship_types=[*task.via, *(task.also_types if surroundings else ())],
+        label_priority=task.labels if surroundings else (),
         node_properties=[],
         relationship_properties=[task.time_property] if task.time_property else [],
         grant=grant,
@@ -91,6 +98,12 @@ def read_interactions(
         ),
         kinds=np.concatenate(kinds) if 1 < len(task.via) <= MOST_BEHAVIOURS else None,
     )
+    found = replace(
+        found, item_ids=graph.nodes[task.recommend].node_ids, user_ids=graph.nodes[task.to].node_ids
+    )
+    if surroundings:
+        around = _surroundings(connection, graph, task, others, features)
+        found = replace(found, surroundings=around)
     if not features:
         return found
     read = {
@@ -99,6 +112,30 @@ def read_interactions(
         if task.features.get(label)
     }
     return replace(found, **read)
+
+
+def _surroundings(
+    connection: Connection, graph: GraphData, task: Task, labels: Sequence[str], features: bool
+) -> Surroundings:
+    nodes = []
+    for label in labels:
+        ids, names = graph.nodes[label].node_ids, task.features.get(label, ())
+        known = (
+            read_features(connection, ids, label, names)
+            if features and names
+            else NodeFeatures.none(len(ids))
+        )
+        keys = read_keys(connection, ids, label, task.key[label])
+        nodes.append(OtherNodes(label, task.key[label], keys, known, ids))
+    numbers = {task.to: USERS, task.recommend: ITEMS}
+    numbers |= {label: FIRST + at for at, label in enumerate(labels)}
+    relations = []
+    for (source, type_, target), table in sorted(graph.relations.items()):
+        if type_ in task.also_types and type_ not in task.via:
+            shape = (len(graph.nodes[source]), len(graph.nodes[target]))
+            pairs = (table.sources, table.targets)
+            relations.append(OtherRelation.of_pairs(numbers[source], type_, numbers[target], pairs, shape))
+    return Surroundings(tuple(nodes), tuple(relations))
 
 
 def read_features(

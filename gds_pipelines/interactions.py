@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gds_pipelines.errors import InvalidInput
 from gds_pipelines.node_features import NodeFeatures
+from gds_pipelines.surroundings import Surroundings
 
 HISTORY_LIMIT = 500
 """How many of a user's newest items a query vector is made of, in Python and in the plugin."""
@@ -35,6 +36,10 @@ class Interactions:
         kinds: [N] uint32 – which behaviours a pair has, bit b for the b-th of the task; None where they
             are not told apart.
         item_features, user_features: of all items and users, in index order; None where there are none.
+        item_ids, user_ids: [I], [U] Neo4j ids, ascending; None where the data came from files. Draws go by
+            them, as in the database; they are never written to a file.
+        surroundings: nodes and relationships beside users, items and their pairs; None where they were not
+            read.
     Use ``from_events`` or ``from_indices``; both reduce parallel events and check what they are given.
     """
 
@@ -45,6 +50,9 @@ class Interactions:
     kinds: NDArray[np.uint32] | None = None
     item_features: NodeFeatures | None = None
     user_features: NodeFeatures | None = None
+    item_ids: NDArray[np.int64] | None = None
+    user_ids: NDArray[np.int64] | None = None
+    surroundings: Surroundings | None = None
 
     @classmethod
     def from_events(

@@ -181,7 +181,7 @@ def block_schema_of(payload: BlockModel, task: Task) -> BlockSchema:
         )
     labels = (task.recommend, task.to)
     relations = []
-    for at in range(len(schema.relations)):
+    for at in range(2 * payload.behaviours):
         name, behaviour = behaviours[at // 2]
         stored, turned = (
             ("out", "in") if behaviour.direction == "out" else ("in", "out")
@@ -189,14 +189,20 @@ def block_schema_of(payload: BlockModel, task: Task) -> BlockSchema:
         to_items = at % 2 == 0
         source, target = (labels[1], labels[0]) if to_items else labels
         relations.append(Relation(source, name, target, stored if to_items else turned))
+    stands_for = {node.label: label for node, label in zip(schema.types, labels, strict=False)}
+    for relation in schema.relations[2 * payload.behaviours :]:
+        ends = (relation.source, relation.target)
+        source, target = (stands_for.get(label, label) for label in ends)
+        relations.append(replace(relation, source=source, target=target))
     types = []
-    for label, node in zip(labels, schema.types, strict=True):
+    for label, node in zip(labels, schema.types, strict=False):
         key = task.key[label]
         features = tuple(
             replace(feature, property=key) if feature.property == payload.item_key else feature
             for feature in node.features
         )
         types.append(NodeType(label, key, features))
+    types += schema.types[len(labels) :]
     return replace(schema, types=tuple(types), relations=tuple(relations), seeds=labels)
 
 

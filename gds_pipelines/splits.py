@@ -7,13 +7,15 @@ where there are times; the others exist because papers use them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.interactions import Interactions
+
+_OF_NODES = ("item_features", "user_features", "item_ids", "user_ids", "surroundings")
 
 
 @dataclass(frozen=True)
@@ -200,11 +202,14 @@ def holdout(train: Interactions, *, seed: int = 0, share: float = 0.2, users: fl
 
 
 def merge(first: Interactions, second: Interactions) -> Interactions:
-    """Both parts as one matrix over the same users and items (weight = the largest, time = the latest)."""
+    """Both parts as one matrix over the same users and items (weight = the largest, time = the latest).
+
+    Features and Neo4j ids are those of ``first``; behaviours are told apart where both parts do.
+    """
     times = None
     if first.times is not None and second.times is not None:
         times = np.r_[first.times, second.times]
-    return Interactions.from_indices(
+    made = Interactions.from_indices(
         np.r_[first.user_index, second.user_index],
         np.r_[first.matrix.indices, second.matrix.indices],
         np.r_[first.matrix.data, second.matrix.data],
@@ -212,6 +217,12 @@ def merge(first: Interactions, second: Interactions) -> Interactions:
         user_keys=first.user_keys,
         item_keys=first.item_keys,
     )
+    kinds = None
+    if first.kinds is not None and second.kinds is not None:
+        kinds = np.zeros(len(made), np.uint32)
+        for part in (first, second):
+            kinds[np.searchsorted(made.pairs(), part.pairs())] |= part.kinds  # a pair stands once in a part
+    return replace(made, kinds=kinds, **{name: getattr(first, name) for name in _OF_NODES})
 
 
 # -------------------------------------------------------------------- audit

@@ -117,7 +117,9 @@ def train(
     """Project, read, train, measure, keep; the projection is dropped at the end. See ``run.execute``."""
     on_step(f"Projecting {subject.name} with GDS")
     features = models.recommender(model).reads_features
-    interactions = read(connection, subject.task, features=features)
+    chosen = models.recommender(model)(parameters, seed=seed).parameters
+    around = getattr(chosen, "surroundings", False)
+    interactions = read(connection, subject.task, features=features, surroundings=around)
     if not isinstance(split, SplitRequest):
         on_step(f"Reading the test part ({', '.join(split)})")
         split = _given(connection, subject.task, interactions, split)
@@ -138,11 +140,13 @@ def train(
     )
 
 
-def read(connection: Connection, task: Task, *, features: bool = False) -> Interactions:
-    """The task's interactions, with its features where asked, by a projection that lives as long as it is
-    read."""
+def read(
+    connection: Connection, task: Task, *, features: bool = False, surroundings: bool = False
+) -> Interactions:
+    """The task's interactions, with its features and surroundings where asked, by a projection that lives as
+    long as it is read."""
     with projection.projected(connection, task) as graph_name:
-        return read_interactions(connection, graph_name, task, features=features)
+        return read_interactions(connection, graph_name, task, features=features, surroundings=surroundings)
 
 
 def table(run: Run) -> Table:

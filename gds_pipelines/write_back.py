@@ -8,7 +8,10 @@ Without it, rows go through ``UNWIND``, slower.
 import hashlib
 import json
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,11 @@ from gds_pipelines.graph_reader import MissingPlugin, Sessions
 
 PIECE_BYTES = 8 << 20
 """Bytes sent in one call; uploads are fastest between 5 and 25 MB."""
+LANES = 2
+"""Calls at once, where as many threads are wished: one is sent while the other is written."""
+MOST_THREADS = 4
+NODE_THREADS = 2
+"""More than one core commits seldom pays: the transaction log is one."""
 
 _WRITE = """
 CALL gnn.nodeProperty.write($name, $config)
@@ -112,7 +120,7 @@ def write_node_properties(
     key: str | None = None,
     keys: Sequence[int] | Sequence[str] | NDArray[Any] | None = None,
     batch_size: int | None = None,
-    concurrency: int | None = None,
+    concurrency: int = NODE_THREADS,
     journal: Path | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> WriteReport:
@@ -127,7 +135,7 @@ def write_node_properties(
         key: the property that tells whether an id still means the same node.
         keys: [N] – its values; wanted with ``key``.
         batch_size: rows a transaction; None means 5,000.
-        concurrency: threads on the server, 1 to 4; None means half its cores.
+        concurrency: threads on the server, 1 to 4.
         journal: a file that remembers what was written: a run that was killed goes on behind it when it is
             called again with the same data. It is deleted at the end.
         report: called with the rows sent so far and all rows.
@@ -333,12 +341,18 @@ def _send(
 ) -> WriteReport:
     total, done = WriteReport(), 0
     log = _Journal(journal, name, config, table) if journal else None
-    with connection.session() as session:
-        for number, piece in enumerate(_pieces(table)):
-            if log is not None and number < log.pieces:
+    pieces = list(_pieces(table))
+    written = log.pieces if log is not None else 0
+    lanes, threads = 1, config["concurrency"]
+    if threads in range(LANES, MOST_THREADS + 1) and len(pieces) - written > 1:
+        lanes, config = LANES, {**config, "concurrency": threads // LANES}
+    found = _written(connection, statements, name, config, pieces[written:], lanes)
+    with closing(found):
+        for number, piece in enumerate(pieces):
+            if number < written:
                 total.rows_resumed += piece.num_rows
             else:
-                total.add(_write(session, statements, name, config, piece))
+                total.add(next(found))
                 if log is not None and total.batches_failed == 0:
                     log.wrote()
             done += piece.num_rows
@@ -349,38 +363,63 @@ def _send(
     return total
 
 
-def _write(
-    session: neo4j.Session,
+def _written(
+    connection: Sessions,
+    statements: _Statements,
+    name: str,
+    config: Mapping[str, Any],
+    pieces: Sequence[pa.RecordBatch],
+    lanes: int,
+) -> Iterator[WriteReport]:
+    """What became of each piece, in order; while one is written, the next is sent in a session of its own."""
+
+    def call(piece: pa.RecordBatch) -> WriteReport:
+        given = {key: value for key, value in config.items() if value is not None}
+        with connection.session() as session:
+            result = session.run(statements.call, name=name, config=given | {"arrow": _stream(piece)})
+            return WriteReport(*result.single(strict=True).values())
+
+    left, pending = deque(pieces), deque()
+    with ThreadPoolExecutor(lanes, thread_name_prefix="gnn4j-write") as threads:
+        while left or pending:
+            while left and len(pending) < lanes:
+                pending.append((left[0], threads.submit(call, left.popleft())))
+            piece, answer = pending.popleft()
+            try:
+                yield answer.result()
+            except ClientError as error:
+                if not _lacks_plugin(error):
+                    raise
+                yield _write_slowly(connection, statements, name, config, piece)
+
+
+def _write_slowly(
+    connection: Sessions,
     statements: _Statements,
     name: str,
     config: Mapping[str, Any],
     piece: pa.RecordBatch,
 ) -> WriteReport:
-    given = {key: value for key, value in config.items() if value is not None}
-    try:
-        result = session.run(statements.call, name=name, config=given | {"arrow": _stream(piece)})
-        return WriteReport(*result.single(strict=True).values())
-    except ClientError as error:
-        if not _lacks_plugin(error):
-            raise
     if "plugin" not in _warned:
         _warned.add("plugin")
         warnings.warn(
             "The server has no gnn4j plugin: values are written row by row, which is slower. "
             "See: gnn4j server plugin --help",
             MissingPlugin,
-            stacklevel=4,
+            stacklevel=5,
         )
     total = WriteReport()
     own = {"nodeId", "key", "sourceId", "targetId", "sourceKey", "targetKey"} & set(piece.schema.names)
     names = [column for column in piece.schema.names if column not in own]
-    for start in range(0, piece.num_rows, _UNWIND_ROWS):
-        part = piece.slice(start, _UNWIND_ROWS).to_pylist()
-        rows = [
-            {column: row[column] for column in own} | {"values": {column: row[column] for column in names}}
-            for row in part
-        ]
-        total.add(session.execute_write(_write_rows, statements.rows, name, config, rows, len(names)))
+    with connection.session() as session:
+        for start in range(0, piece.num_rows, _UNWIND_ROWS):
+            part = piece.slice(start, _UNWIND_ROWS).to_pylist()
+            rows = [
+                {column: row[column] for column in own}
+                | {"values": {column: row[column] for column in names}}
+                for row in part
+            ]
+            total.add(session.execute_write(_write_rows, statements.rows, name, config, rows, len(names)))
     return total
 
 

@@ -23,8 +23,9 @@ from benchmarks import bars, result_file
 from benchmarks.transfer.bench_server import BenchServer, Clock, bench_server, busy, clocked, rounded
 from gds_pipelines.graph_reader import read_graph
 from gds_pipelines.models.block_encoders import BlockEncoder
+from gds_pipelines.pyg import BlockBatch, BlockLoader, PygGraph
 from gds_pipelines.write_back import mutate_node_properties
-from model_export import Artefact, export
+from model_export import Artefact, export, open_session
 from model_export.block_schema import BlockSchema, Feature, NodeType, Relation
 
 COMMAND = ".venv/bin/python -m benchmarks.inference.embedding"
@@ -35,7 +36,7 @@ BATCH = 1024
 OURS = "gnn.embed.write"
 
 
-def artefact() -> Artefact:
+def network() -> BlockEncoder:
     schema = BlockSchema(
         types=(NodeType("Item", "id", (Feature("x", "vector", width=WIDTH),)),),
         relations=(Relation("Item", "LINK", "Item", "out"),),
@@ -43,8 +44,13 @@ def artefact() -> Artefact:
         seeds=("Item",),
         layers=2,
     )
+    return BlockEncoder("graphsage", schema, WIDTH).eval()
+
+
+def artefact() -> Artefact:
+    encoder = network()
     manifest = {
-        **schema.to_manifest(),
+        **encoder.schema.to_manifest(),
         "contract": "padded-blocks/1",
         "model": "graphsage",
         "createdAt": "2026-01-01T00:00:00Z",
@@ -55,7 +61,7 @@ def artefact() -> Artefact:
         "training": {"graph": {}, "cutoff": None, "seed": 0, "hyperparameters": {}},
         "metrics": [],
     }
-    return export(BlockEncoder("graphsage", schema, WIDTH), None, manifest)
+    return export(encoder, None, manifest)
 
 
 def fill(server: BenchServer, nodes: int, links: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -112,7 +118,7 @@ def ways_of(
         threads=threads,
     )
     torch.set_num_threads(threads)
-    network = PyGraphSAGE().eval()
+    pyg = PyGraphSAGE().eval()
 
     def ours(mode: str, **config: Any) -> Callable[[], int]:
         def run() -> int:
@@ -138,7 +144,7 @@ def ways_of(
 
     def layer_by_layer() -> int:
         with torch.no_grad():
-            return len(network(x, edges))
+            return len(pyg(x, edges))
 
     def sampled() -> int:
         from torch_geometric.data import Data
@@ -146,7 +152,23 @@ def ways_of(
 
         loader = NeighborLoader(Data(x=x, edge_index=edges), list(FANOUTS), batch_size=BATCH)
         with torch.no_grad():
-            return sum(len(network(batch.x, batch.edge_index)[: batch.batch_size]) for batch in loader)
+            return sum(len(pyg(batch.x, batch.edge_index)[: batch.batch_size]) for batch in loader)
+
+    here = PygGraph.of_projection(server.driver, "bench")
+    encoder, model = network(), artefact()
+    session = open_session(model.model, threads=threads)
+
+    def blocks(embed: Callable[[BlockBatch], np.ndarray]) -> Callable[[], int]:
+        return lambda: sum(
+            len(embed(batch)) for batch in BlockLoader(here, encoder.schema, "Item", batch_size=BATCH)
+        )
+
+    def eager(batch: BlockBatch) -> np.ndarray:
+        with torch.no_grad():
+            return encoder(*(batch.tensors[name] for name in encoder.tensors)).numpy()
+
+    def onnx(batch: BlockBatch) -> np.ndarray:
+        return session.run({name: batch.tensors[name].numpy() for name in encoder.tensors})["embedding"]
 
     found = {
         "gnn.embed.stats": ("drawn in the database, vectors not kept", ours("stats")),
@@ -155,6 +177,8 @@ def ways_of(
             ours("stats", batchSize=BATCH),
         ),
         OURS: ("vectors on the stored nodes, label and key checked", ours("write", writeProperty="e")),
+        "torch, the same network": ("eager, 1,024 seeds a batch, drawn by gnn.graph.sample", blocks(eager)),
+        "ONNX Runtime in Python": ("the same model and batches", blocks(onnx)),
         "PyG, SAGEConv layer by layer": (
             "all neighbours, no sampling; the graph is in memory already",
             layer_by_layer,

@@ -2,12 +2,12 @@
 
     .venv/bin/python -m benchmarks.sampling.neighbours
 
-Fan-out [15, 10], 1,024 seeds a batch, without replacement. Two kinds of graph of ``gds.graph.generate``,
+Fan-out [15, 10], 1,024 seeds a batch, without replacement. Three kinds of graph of ``gds.graph.generate``,
 parallel relationships left out, so that both sides draw from the same lists: power law with few
-relationships a node (average 20), and with hubs (average 100). An edge is a relationship drawn and delivered.
-Ways take turns; the median of the rounds counts. CPU time is that of client and server together, which a busy
-machine does not change much; the cost of an edge is by that time. PyG needs torch-sparse or pyg-lib to
-sample; the note says which it was.
+relationships a node (average 20), with hubs (average 100), and uniform (average 20). An edge is a
+relationship drawn and delivered. Ways take turns; the median of the rounds counts. CPU time is that of client
+and server together, which a busy machine does not change much; the cost of an edge is by that time. PyG needs
+torch-sparse or pyg-lib to sample; the note says which it was.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import result_file
+from benchmarks import bars, result_file
 from benchmarks.transfer.bench_server import BenchServer, Clock, bench_server, busy, clocked, rounded
 from gds_pipelines.graph_reader import read_graph
 from gds_pipelines.sampling import BlockSample, sample_graph
@@ -30,9 +30,10 @@ from gds_pipelines.sampling import BlockSample, sample_graph
 COMMAND = ".venv/bin/python -m benchmarks.sampling.neighbours"
 FAN_OUT = [15, 10]
 BATCH = 1024
-KINDS = {"low degree": 20, "hubs": 100}
-"""Relationships a node, on average."""
-SIZES = {"1m": 1_000_000, "10m": 10_000_000}
+KINDS = {"low degree": ("POWER_LAW", 20), "hubs": ("POWER_LAW", 100), "uniform": ("UNIFORM", 20)}
+"""Distribution of degrees, and relationships a node on average."""
+SIZES = {"1m": 1_000_000, "10m": 10_000_000, "100m": 100_000_000}
+USUAL = ["1m", "10m"]
 # Doubles between these two are whole numbers, so a random property can be a time.
 EARLIEST, LATEST = 2.0**52, 2.0**53
 
@@ -147,15 +148,16 @@ def times(bench: Bench) -> np.ndarray:
 
 
 def prepare(server: BenchServer, kind: str, size: str, batches: int) -> Bench:
-    degree = KINDS[kind]
-    name = f"{size}_{degree}"
+    distribution, degree = KINDS[kind]
+    name = f"{size}_{kind.split()[0]}"
     server.execute(
-        "CALL gds.graph.generate($name, $nodes, $degree, {relationshipDistribution: 'POWER_LAW', "
+        "CALL gds.graph.generate($name, $nodes, $degree, {relationshipDistribution: $distribution, "
         "relationshipSeed: 1, aggregation: 'SINGLE', "
         "relationshipProperty: {name: 'at', type: 'RANDOM', min: $least, max: $most}}) YIELD nodes RETURN 1",
         name=name,
         nodes=SIZES[size] // degree,
         degree=degree,
+        distribution=distribution,
         least=EARLIEST,
         most=LATEST,
     )
@@ -216,7 +218,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    arguments.add_argument("--sizes", nargs="+", choices=SIZES, default=USUAL)
     arguments.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     arguments.add_argument("--batches", type=int, default=40)
     arguments.add_argument("--rounds", type=int, default=3)
@@ -252,6 +254,18 @@ def main() -> None:
                     rows,
                     note,
                 )
+                plot(rows, given.out / "neighbours.svg")
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """A bar a way for each graph."""
+    by_way: dict[str, dict[str, Any]] = {}
+    graphs: dict[str, str] = {}
+    for row in rows:
+        graph = f"{row['graph']}, {row['relationships']:,} relationships"
+        graphs[graph] = graph
+        by_way.setdefault(row["way"], {"way": row["way"]})[graph] = row["million edges/s"]
+    bars.draw(list(by_way.values()), graphs, "million edges a second (logarithmic)", path)
 
 
 def _version(module: str) -> str:

@@ -43,6 +43,7 @@ from gds_pipelines.models.payload import BlockModel
 from gds_pipelines.models.propagation import normalized
 from gds_pipelines.models.spectral import spectral_start
 from gds_pipelines.node_features import NodeFeatures
+from gds_pipelines.surroundings import Surroundings
 from gds_pipelines.training import Moment, TrainingOptions, train
 from model_export.block_schema import MAX_FANOUT, MAX_LAYERS
 from model_export.padded_blocks import PaddedBlocks
@@ -64,6 +65,7 @@ class BlockParameters(Parameters):
     learning_rate: float = param(0.005, "peak of the schedule", above=0.0)
     temperature: float = param(0.12, "of the softmax", above=0.0)
     identity: bool = param(True, "items have a learned vector of their own beside their features")
+    surroundings: bool = param(False, "alsoLabels and alsoTypes of the task are drawn from, too")
 
 
 def read_fanouts(text: str) -> tuple[int, ...]:
@@ -93,8 +95,9 @@ class BlockRecommender(UserVectorRecommender):
     reads_features: ClassVar[bool] = True
     _encoder: BlockEncoder
     _graph: Neighbourhoods
-    _features: tuple[NodeFeatures, NodeFeatures]
-    """Of items and users, as they were trained on."""
+    _features: tuple[NodeFeatures, ...]
+    """Of items, users and what stands around, as they were trained on."""
+    _around: Surroundings | None = None
 
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
@@ -122,19 +125,49 @@ class BlockRecommender(UserVectorRecommender):
                     ],
                 )
             items = items.with_category(ITEM_KEY, interactions.item_keys.tolist())
-        self._take(interactions, items, users)
+        self._take(interactions, items, users, self._surroundings_of(interactions))
 
-    def _take(self, interactions: Interactions, items: NodeFeatures, users: NodeFeatures) -> None:
+    def _surroundings_of(self, interactions: Interactions) -> Surroundings | None:
+        """Its nodes without features are told apart by their keys, as items are; all where ``identity``."""
+        if not self.parameters.surroundings:
+            return None
+        if interactions.surroundings is None:
+            raise InvalidInput(
+                f"Model '{self.info.name}'",
+                [
+                    "`surroundings` is set, but what it trains on was read without them; train from the "
+                    "database, by a task with `alsoLabels` and `alsoTypes`"
+                ],
+            )
+        nodes = [
+            replace(one, features=one.features.with_category(one.key, one.keys.tolist()))
+            if len(one) and (self.parameters.identity or not one.features.features)
+            else one
+            for one in interactions.surroundings.nodes
+        ]
+        return replace(interactions.surroundings, nodes=tuple(nodes))
+
+    def _take(
+        self,
+        interactions: Interactions,
+        items: NodeFeatures,
+        users: NodeFeatures,
+        around: Surroundings | None,
+    ) -> None:
         schema = schema_of(
             items.features,
             users.features,
             read_fanouts(self.parameters.fanouts),
             behaviours_of(interactions),
             self.seed,
+            around,
         )
-        self._features = (items, users)
-        columns = [columns_of(items, interactions.n_items), columns_of(users, interactions.n_users)]
-        self._graph = Neighbourhoods.of(interactions, schema, columns)
+        others = around.nodes if around is not None else ()
+        self._around = around
+        self._features = (items, users, *(one.features for one in others))
+        counts = (interactions.n_items, interactions.n_users, *map(len, others))
+        columns = list(map(columns_of, self._features, counts))
+        self._graph = Neighbourhoods.of(interactions, schema, columns, around)
 
     def _encoder_of(self) -> BlockEncoder:
         chosen = self.parameters
@@ -202,13 +235,16 @@ class BlockRecommender(UserVectorRecommender):
             dimension=self.parameters.dimension,
             item_key=ITEM_KEY,
             told_apart=self.train.kinds is not None,
+            behaviours=len(self._graph.to_items),
             hyperparameters=self.parameters.to_mapping() | {"seed": self.seed},
         )
 
     def _state(self) -> dict[str, NDArray]:
         state = {"users": self._users, "items": self._items}
-        for side, features in zip(("item", "user"), self._features, strict=True):
+        for side, features in zip(("item", "user"), self._features, strict=False):
             state |= {f"{side}_features.{name}": array for name, array in features.to_arrays().items()}
+        if self._around is not None:
+            state |= {f"around.{name}": array for name, array in self._around.to_arrays().items()}
         if self.train.kinds is not None:
             state["kinds"] = self.train.kinds
         state |= {f"weights.{name}": value.numpy() for name, value in self._encoder.state_dict().items()}
@@ -224,7 +260,8 @@ class BlockRecommender(UserVectorRecommender):
             )
             for side in ("item", "user")
         )
-        self._take(self.train, items, users)
+        around = {name[7:]: array for name, array in state.items() if name.startswith("around.")}
+        self._take(self.train, items, users, Surroundings.of_arrays(around) if around else None)
         self._encoder = self._encoder_of().eval()
         self._encoder.load_state_dict(
             {

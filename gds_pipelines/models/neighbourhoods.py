@@ -1,7 +1,8 @@
 """Sampling padded blocks from interactions in memory, for training and for the vectors of a trained model.
 
 Draws follow ``docs/formats.md`` section 6 (uniform, without replacement, all where there are no more than
-K), with indices in place of Neo4j ids. Types: n0 = items, n1 = users; each behaviour is two relations: r(2b)
+K). Interactions of a database carry Neo4j ids, so a node draws what it draws there; where they came from
+files, indices stand in place of ids. Types: n0 = items, n1 = users; each behaviour is two relations: r(2b)
 to the items, r(2b + 1) to the users. Shapes: R = receivers, K = fan-out.
 """
 
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.node_features import NodeFeatures
+from gds_pipelines.surroundings import ITEMS, USERS, Surroundings
 from model_export.block_schema import BlockSchema, Feature, NodeType, Relation
 from model_export.padded_blocks import Drawn, PaddedBlocks, build, missing_row
 
-ITEMS, USERS = 0, 1
 LABELS = ("item", "user")
 """Stand in the schema until the task's own labels are put there; tensors are numbered, not named, by them."""
 VISITOR = -1
@@ -108,7 +109,9 @@ class Neighbourhoods:
     Args:
         schema: as ``schema_of`` makes it.
         to_items, to_users: by behaviour the users of every item, the items of every user.
+        others: the senders of the relations after those of behaviours.
         columns: by type its x [N, W] and code [N, C].
+        ids: by type [N] what stands for a node in the hash of a draw: its Neo4j id, else its index.
     """
 
     schema: BlockSchema
@@ -116,6 +119,8 @@ class Neighbourhoods:
     to_users: list[Adjacency]
     columns: list[tuple[NDArray[np.float32], NDArray[np.int64]]]
     n_items: int
+    ids: list[NDArray[np.int64]]
+    others: list[Adjacency] = field(default_factory=list)
     _missing: list[Any] = field(default_factory=list)
     _pairs: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
@@ -125,9 +130,11 @@ class Neighbourhoods:
         interactions: Interactions,
         schema: BlockSchema,
         columns: list[tuple[NDArray[np.float32], NDArray[np.int64]]],
+        surroundings: Surroundings | None = None,
     ) -> Neighbourhoods:
-        to_items, to_users = [], []
-        for behaviour in range(len(schema.relations) // 2):
+        to_items, to_users, others = [], [], []
+        around = surroundings or Surroundings((), ())
+        for behaviour in range(len(schema.relations) // 2 - len(around.relations)):
             mask = slice(None)
             if interactions.kinds is not None:
                 mask = (interactions.kinds >> np.uint32(behaviour)) & np.uint32(1) == 1
@@ -136,8 +143,20 @@ class Neighbourhoods:
             turned.sort_indices()
             to_users.append(Adjacency.of(part))
             to_items.append(Adjacency.of(turned))
+        for relation in around.relations:
+            turned = sp.csr_array(relation.matrix.T.tocsr())
+            turned.sort_indices()
+            others += [Adjacency.of(turned), Adjacency.of(relation.matrix)]
         missing = [missing_row(node) for node in schema.types]
-        return cls(schema, to_items, to_users, columns, interactions.n_items, missing)
+        known = [
+            np.arange(count) if ids is None else ids
+            for ids, count in (
+                (interactions.item_ids, interactions.n_items),
+                (interactions.user_ids, interactions.n_users),
+                *((one.ids, len(one)) for one in around.nodes),
+            )
+        ]
+        return cls(schema, to_items, to_users, columns, interactions.n_items, known, others, missing)
 
     def batch(
         self,
@@ -158,28 +177,33 @@ class Neighbourhoods:
         def draw(relation: int, hop: int, receivers: NDArray[np.int64]) -> Drawn:
             behaviour, to_users = divmod(relation, 2)
             k = self.schema.fanouts[relation][hop - 1]
-            lists = (self.to_users if to_users else self.to_items)[behaviour]
+            own, target = behaviour < len(self.to_items), self.schema.target(relation)
+            if own:
+                lists = (self.to_users if to_users else self.to_items)[behaviour]
+            else:
+                lists = self.others[relation - 2 * len(self.to_items)]
             known = len(receivers)
-            if visitors is not None and to_users:
+            if visitors is not None and target == USERS:
                 known = int(np.searchsorted(receivers, visitors.first))
             degrees = np.zeros(len(receivers), np.int64)
             degrees[:known] = lists.degrees(receivers[:known])
             if known < len(receivers) and behaviour == 0:
                 degrees[known:] = visitors.items.degrees(receivers[known:] - visitors.first)
-            ids = np.where(np.arange(len(receivers)) < known, receivers, VISITOR)
+            ids = np.full(len(receivers), VISITOR)
+            ids[:known] = self.ids[target][receivers[:known]]
             positions = draw_positions(degrees, ids, k, seed, hop, relation)
             senders = np.full(positions.shape, -1, np.int64)
             senders[:known] = lists.take(receivers[:known], positions[:known])
             if known < len(receivers) and behaviour == 0:
                 senders[known:] = visitors.items.take(receivers[known:] - visitors.first, positions[known:])
-            if left_out is not None:
+            if left_out is not None and own:
                 here = left_out[self._has(behaviour, left_out)]
                 degrees = self._leave_out(receivers, senders, degrees, bool(to_users), here)
             return Drawn(senders, degrees)
 
         def rows(number: int, indices: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
             x, code = self.columns[number]
-            if number == ITEMS or visitors is None or indices[-1] < visitors.first:
+            if number != USERS or visitors is None or indices[-1] < visitors.first:
                 return x[indices], code[indices]
             strange = indices >= visitors.first
             safe = np.where(strange, 0, indices)
@@ -230,16 +254,24 @@ def schema_of(
     fanouts: tuple[int, ...],
     behaviours: int,
     seed: int,
+    surroundings: Surroundings | None = None,
 ) -> BlockSchema:
-    """Types, relations and fan-outs of interactions with that many behaviours."""
-    relations = []
+    """Types, relations and fan-outs of interactions with that many behaviours, and of what stands around."""
+    relations, others = [], []
     for behaviour in range(behaviours):
         relations.append(Relation(LABELS[USERS], f"b{behaviour}", LABELS[ITEMS], "out"))
         relations.append(Relation(LABELS[ITEMS], f"b{behaviour}", LABELS[USERS], "in"))
+    if surroundings is not None:
+        others = [NodeType(one.label, one.key, one.features.features) for one in surroundings.nodes]
+        labels = [*LABELS, *(one.label for one in others)]
+        for one in surroundings.relations:
+            relations.append(Relation(labels[one.source], one.type, labels[one.target], "out"))
+            relations.append(Relation(labels[one.target], one.type, labels[one.source], "in"))
     return BlockSchema(
         types=(
             NodeType(LABELS[ITEMS], "key", item_features),
             NodeType(LABELS[USERS], "key", user_features),
+            *others,
         ),
         relations=tuple(relations),
         fanouts=tuple(fanouts for _ in relations),

@@ -114,10 +114,11 @@ class BlockModel:
 
     Args:
         schema: n0 = items, n1 = users; relations r(2b), r(2b + 1) of the b-th behaviour, to items, to users.
-            Labels and types are those of the exporter to fill in.
+            Their labels and types are those of the exporter to fill in; further ones are named already.
         module: takes ``module.tensors``, gives [B, D].
         item_key: name of the feature that stands for the items' key property, where it is one.
         told_apart: whether it knows one behaviour from another.
+        behaviours: how many it knows.
     """
 
     contract: ClassVar[str] = "padded-blocks/1"
@@ -126,6 +127,7 @@ class BlockModel:
     dimension: int
     item_key: str
     told_apart: bool = False
+    behaviours: int = 1
     similarity: str = "dot"
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 

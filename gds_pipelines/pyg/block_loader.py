@@ -14,13 +14,13 @@ from torch import Tensor
 from gds_pipelines.errors import InvalidInput, UnknownName
 from gds_pipelines.graph_data import Column, GraphData
 from gds_pipelines.pyg.loader import Prefetch
-from gds_pipelines.pyg.neighbourhood import GraphNeighbourhoods, Plan, Relation
 from gds_pipelines.pyg.projection_sampling import ProjectionNeighbourhoods
 from gds_pipelines.sampling import BlockSample
+from gds_pipelines.sampling.neighbourhood import GraphNeighbourhoods, Plan, Relation
 from model_export import block_schema as names
 from model_export.block_schema import BlockSchema, Feature, NodeType
 from model_export.feature_encoders import MISSING, PADDING
-from model_export.padded_blocks import Drawn, build, missing_row
+from model_export.padded_blocks import Drawn, PaddedBlocks, build, missing_row
 
 if TYPE_CHECKING:
     from gds_pipelines.pyg.graph import PygGraph
@@ -39,6 +39,12 @@ class BlockBatch:
     indices: Tensor
     tensors: dict[str, Tensor]
     nodes: dict[str, Tensor]
+
+    def padded(self, schema: BlockSchema) -> PaddedBlocks:
+        """The same, as ``model_export.BlockSession`` takes it; nothing is copied."""
+        tensors = {name: tensor.numpy() for name, tensor in self.tensors.items()}
+        nodes = {schema.numbers[label]: at.numpy() for label, at in self.nodes.items()}
+        return PaddedBlocks(schema, tensors, nodes)
 
 
 class BlockLoader:

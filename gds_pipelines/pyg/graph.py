@@ -17,15 +17,15 @@ from gds_pipelines.graph_reader import Sessions, read_graph
 from gds_pipelines.negatives import Positives
 from gds_pipelines.pyg.feature_store import PropertyStore
 from gds_pipelines.pyg.graph_store import RelationStore
-from gds_pipelines.pyg.neighbourhood import (
+from gds_pipelines.pyg.projection_sampling import ProjectionNeighbourhoods
+from gds_pipelines.pyg.relationship_values import RelationshipValues
+from gds_pipelines.pyg.sampler import EdgeType, NeighbourhoodSampler
+from gds_pipelines.sampling.neighbourhood import (
     GraphNeighbourhoods,
     NeighbourhoodSource,
     Plan,
     Relation,
 )
-from gds_pipelines.pyg.projection_sampling import ProjectionNeighbourhoods
-from gds_pipelines.pyg.relationship_values import RelationshipValues
-from gds_pipelines.pyg.sampler import EdgeType, NeighbourhoodSampler
 
 FanOuts = Sequence[int] | Mapping[EdgeType, Sequence[int]]
 

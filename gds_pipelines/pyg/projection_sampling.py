@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.graph_reader import Sessions
-from gds_pipelines.pyg.neighbourhood import Neighbourhood, Plan, check_seeds, join
 from gds_pipelines.sampling import BlockSample, CooSample, SampledRelation, sample_graph
+from gds_pipelines.sampling.neighbourhood import Neighbourhood, Plan, check_seeds, join
 
 
 class ProjectionNeighbourhoods:

@@ -20,7 +20,7 @@ from torch_geometric.sampler.neighbor_sampler import edge_sample
 
 from gds_pipelines.errors import InvalidInput
 from gds_pipelines.negatives import Popular, Positives, Uniform
-from gds_pipelines.pyg.neighbourhood import Neighbourhood, NeighbourhoodSource, Relation
+from gds_pipelines.sampling.neighbourhood import Neighbourhood, NeighbourhoodSource, Relation
 
 EdgeType = tuple[str, str, str]
 Numbering = Callable[[Relation, np.ndarray, np.ndarray], np.ndarray]

@@ -8,7 +8,6 @@ import numpy as np
 from neo4j.exceptions import ClientError
 from numpy.typing import ArrayLike
 
-from gds_pipelines.errors import PipelineError
 from gds_pipelines.sampling.samples import BlockSample, CooSample, SampledRelation, read_sample
 
 _SAMPLE = "CALL gnn.graph.sample($graphName, $config) YIELD batch, arrow"
@@ -51,7 +50,8 @@ def sample_graph(
     """Draws neighbourhoods in the database and yields them, one for each batch of seeds, in order.
 
     One query serves all batches: an epoch is one call. The server works two batches a thread ahead. Leave the
-    iterator, or close it, and the query ends.
+    iterator, or close it, and the query ends. Where the server has no plugin, the projection is read, after
+    one warning, and drawn from in this process: the same samples, slower.
 
     Args:
         connection: a ``Connection``, or a ``neo4j.Driver`` for the default database.
@@ -81,7 +81,8 @@ def sample_graph(
     Yields:
         ``BlockSample`` or ``CooSample``; nothing where there are no seeds.
     Raises:
-        PipelineError: where the server has no plugin.
+        PipelineError: for ``source='store'`` where the server has no plugin.
+        InvalidInput: for what cannot be drawn without the plugin.
         neo4j.exceptions.Neo4jError: with the server's sentence for wrong names and values.
     """
     config: dict[str, Any] = {
@@ -119,11 +120,15 @@ def sample_graph(
         except ClientError as error:
             if error.code != "Neo.ClientError.Procedure.ProcedureNotFound":
                 raise
-            raise PipelineError(
-                "The server has no gnn4j plugin, which draws the samples. See: gnn4j server plugin --help"
-            ) from error
-        for record in records:
-            yield read_sample(record["batch"], record["arrow"])
+        else:
+            for record in records:
+                yield read_sample(record["batch"], record["arrow"])
+            return
+    from gds_pipelines.sampling.memory import sample_here  # the way without the plugin
+
+    numbers = {"seeds": seeds, "before": before}
+    config |= {key: np.asarray(value) for key, value in numbers.items() if value is not None}
+    yield from sample_here(connection, graph_name, config)
 
 
 def _bytes(numbers: ArrayLike) -> bytes:

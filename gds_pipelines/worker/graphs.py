@@ -66,10 +66,15 @@ class JobGraphs:
             if graph.graph_name.startswith(self.name()):
                 self.forget(graph.graph_name)
 
-    def read(self, *, features: bool) -> Interactions:
+    def read(self, *, features: bool, surroundings: bool = False) -> Interactions:
         """All pairs of the graph that is trained on."""
         return read_interactions(
-            self._connection, self.source(), self._job.task, features=features, grant=self.grant
+            self._connection,
+            self.source(),
+            self._job.task,
+            features=features,
+            surroundings=surroundings,
+            grant=self.grant,
         )
 
     def check(self) -> None:

@@ -162,6 +162,10 @@ class Job:
         """Whether some candidate reads node properties."""
         return any(models.recommender(one.model).reads_features for one in self.candidates)
 
+    def reads_surroundings(self) -> bool:
+        """Whether some candidate reads ``alsoLabels`` and ``alsoTypes``."""
+        return any(one.fixed.get("surroundings") for one in self.candidates)
+
 
 def _map(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}

@@ -143,7 +143,7 @@ class _Attempt:
         self._step(f"Reading {job.graph_name or 'the graph'}")
         plain = not job.steps and not job.features
         reads = job.reads_features()
-        whole = self._graphs.read(features=plain and reads)
+        whole = self._graphs.read(features=plain and reads, surroundings=job.reads_surroundings())
         parts = job.split.apply(whole, job.task, job.split_seed)
         splits.audit(
             parts.train,

@@ -19,6 +19,7 @@ from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.graph_data import open_graph
 from gds_pipelines.graph_reader import MissingPlugin, read_graph
 from gds_pipelines.server import process
+from gds_pipelines.write_back import mutate_node_properties
 
 EXPORT = "CALL gnn.graph.export($graph, $config) YIELD kind, name, rows, arrow RETURN kind, name, rows"
 # A database that was used before gives freed ids in any order: the roles go by ascending id.
@@ -47,6 +48,9 @@ def shop(server):
     server.execute(PROJECT_SHOP)
     # Mutated properties are float[]; those that were projected are double[].
     server.execute("CALL gds.fastRP.mutate('shop', {embeddingDimension: 4, mutateProperty: 'fastrp'})")
+    node = server.execute("MATCH (a:User {age: 1}) RETURN id(a) AS id")[0]["id"]
+    some = {"some": np.array([[1, 2, 3]], np.float32)}
+    mutate_node_properties(server.driver(), "shop", np.array([node]), some)
     return server.driver()
 
 
@@ -94,6 +98,9 @@ def test_export_equals_the_graph_worked_by_hand(shop, layout):
     assert users["vector"].dtype == np.float64
     assert users["vector"].tolist() == [[0.1, 0.2], [1.0, 2.0], [0.0, 0.0]]
     assert (users["fastrp"].dtype, users["fastrp"].shape) == (np.float32, (3, 4))
+    assert users["some"].dtype == np.float32
+    assert users["some"].tolist() == [[1, 2, 3], [0, 0, 0], [0, 0, 0]]
+    assert users.column("some").missing.tolist() == [False, True, True]
     buys = graph.relation("User", "BUY", "Item")
     assert buys.sources.tolist() == [0, 0, 0, 1]
     assert buys.offsets.tolist() == [0, 3, 4, 4]

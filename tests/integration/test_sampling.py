@@ -2,7 +2,10 @@
 
 import random
 import time
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
+from unittest import mock
 
 import neo4j
 import numpy as np
@@ -11,7 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from neo4j.exceptions import ClientError, Neo4jError
 
-from gds_pipelines.sampling import SampledRelation, sample_graph
+from gds_pipelines import graph_reader
+from gds_pipelines.errors import InvalidInput, PipelineError
+from gds_pipelines.graph_reader import MissingPlugin
+from gds_pipelines.sampling import SampledRelation, client, sample_graph
 from gds_pipelines.sampling.samples import read_sample
 from gds_pipelines.sampling.twin import Graph, Plan, Relation, Twin
 
@@ -174,6 +180,62 @@ def test_the_live_store_gives_what_the_projection_gives(shop, plan, data):
     for name, values in shared.items():
         np.testing.assert_array_equal(values, projected.columns[name], err_msg=name)
     assert live.truncated == 0
+
+
+@contextmanager
+def no_plugin():
+    """The server as if it had none."""
+    with (
+        mock.patch.object(client, "_SAMPLE", client._SAMPLE.replace("gnn.graph", "gnn.nothing")),
+        mock.patch.object(graph_reader, "_EXPORT", graph_reader._EXPORT.replace("gnn.graph", "gnn.nothing")),
+    ):
+        yield
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(plan=plans(), data=st.data())
+def test_without_the_plugin_the_samples_are_the_same(shop, plan, data):
+    seed_type = data.draw(st.sampled_from(plan.node_types))
+    seeds = data.draw(st.lists(st.sampled_from(shop.graph.nodes[seed_type]), min_size=1, max_size=12))
+    before = None
+    if plan.time:
+        times = st.integers(0, 42)
+        each = st.lists(times, min_size=len(seeds), max_size=len(seeds))
+        before = data.draw(st.one_of(st.none(), times, each))
+    layout, disjoint = data.draw(st.sampled_from([("blocks", False), ("coo", False), ("coo", True)]))
+    options = {"layout": layout, "disjoint": disjoint, "batch_size": 5}
+    expected = ask(shop, plan, seed_type, seeds, before, **options)
+    with no_plugin(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingPlugin)
+        found = ask(shop, plan, seed_type, seeds, before, **options)
+    assert len(found) == len(expected)
+    for here, there in zip(found, expected, strict=True):
+        assert type(here) is type(there)
+        assert (here.batch, here.seed_type, here.relations) == (there.batch, there.seed_type, there.relations)
+        require_equal(here.columns, there.columns)
+
+
+def test_without_the_plugin_one_warning_comes_and_the_live_store_is_refused(shop):
+    options = {"fan_out": [3, 2], "seed_label": "User", "node_properties": ["*"], "batch_size": 30}
+    expected = list(sample_graph(shop.driver, "shop", **options))
+    graph_reader._warned.clear()
+    with no_plugin():
+        with pytest.warns(MissingPlugin, match="no gnn4j plugin"):
+            found = list(sample_graph(shop.driver, "shop", **options))
+        next(sample_graph(shop.driver, "shop", **options))  # a second warning would be an error here
+        with pytest.raises(PipelineError, match="live store"):
+            next(sample_graph(shop.driver, None, source="store", **options))
+        with pytest.raises(InvalidInput, match=r"seed 1 \(Neo4j id -7\) is no node of type User"):
+            next(sample_graph(shop.driver, "shop", **options, seeds=[shop.graph.nodes["User"][0], -7]))
+    assert len(found) == len(expected) == 2
+    for here, there in zip(found, expected, strict=True):
+        assert here.relations == there.relations
+        assert [here.feature("Item", "v").matrix(2).tolist(), here.features.keys()] == [
+            there.feature("Item", "v").matrix(2).tolist(),
+            there.features.keys(),
+        ]
+        assert here.feature("User", "age").values.tolist() == there.feature("User", "age").values.tolist()
+        assert here.seed.tolist() == there.seed.tolist()
 
 
 SAMPLE = "CALL gnn.graph.sample($graph, $config) YIELD batch, seeds, arrow"

@@ -24,6 +24,7 @@ from gds_pipelines.node_features import NodeFeatures
 from gds_pipelines.run import SplitRequest, execute
 from gds_pipelines.run_artefact import artefact_of
 from gds_pipelines.sampling import twin
+from gds_pipelines.surroundings import OtherNodes, OtherRelation, Surroundings
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
 from model_export import export, open_session
@@ -199,6 +200,54 @@ def test_an_encoder_over_blocks_equals_recursion_over_the_graph(kind):
         assert found[row] == pytest.approx(slow.vector(number, index), abs=2e-5), (number, index)
 
 
+def around_shop():
+    """Three categories, of which one is empty, and users who follow users."""
+    categories = OtherNodes("Category", "name", np.array(["a", "b", "c"]), NodeFeatures.none(3), np.arange(3))
+    told_apart = categories.features.with_category("name", categories.keys.tolist())
+    categories = replace(categories, features=told_apart)
+    shelves = OtherRelation.of_pairs(
+        ITEMS, "IN_CATEGORY", 2, (np.array([0, 1, 1, 3, 6, 6]), np.array([0, 0, 1, 1, 0, 0])), (ITEMS_N, 3)
+    )
+    follows = OtherRelation.of_pairs(
+        USERS, "FOLLOWS", USERS, (np.array([8, 8, 0]), np.array([0, 1, 8])), (USERS_N, USERS_N)
+    )
+    return Surroundings((categories,), (shelves, follows))
+
+
+class RecursionAround(Recursion):
+    def __init__(self, kind, encoder, data):
+        super().__init__(kind, encoder, data)
+        self.around = data.surroundings
+        self.columns += [(one.features.x, one.features.code) for one in self.around.nodes]
+
+    def senders(self, relation, receiver):
+        if relation < 4:
+            return super().senders(relation, receiver)
+        number, against = divmod(relation - 4, 2)
+        pairs = self.around.relations[number].matrix.toarray()
+        return np.flatnonzero(pairs[receiver] if against else pairs[:, receiver])
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_further_labels_and_types_are_drawn_from_both_ways(kind):
+    data = replace(shop(), surroundings=around_shop())
+    features = (data.item_features, data.user_features)
+    schema = schema_of(features[0].features, features[1].features, (9, 9), 2, 1, data.surroundings)
+    columns = [columns_of(features[0], ITEMS_N), columns_of(features[1], USERS_N)]
+    columns += [columns_of(one.features, len(one)) for one in data.surroundings.nodes]
+    graph = Neighbourhoods.of(data, schema, columns, data.surroundings)
+    encoder = shaken(kind, graph.schema)
+    # Pairs left out are those of behaviours: what stands around stays.
+    blocks = graph.batch(np.arange(USERS_N), np.arange(ITEMS_N), 5, left_out=np.zeros(0, np.int64))
+    assert faults_of(graph.schema, blocks.tensors) == []
+    with torch.no_grad():
+        found = encoded(encoder, blocks).numpy()
+    slow = RecursionAround(kind, encoder, data)
+    nodes = [(ITEMS, i) for i in range(ITEMS_N)] + [(USERS, u) for u in range(USERS_N)]
+    for row, (number, index) in enumerate(nodes):
+        assert found[row] == pytest.approx(slow.vector(number, index), abs=2e-5), (number, index)
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_vector_does_not_depend_on_who_shares_the_batch(kind):
     data = shop()
@@ -226,6 +275,28 @@ def test_draws_follow_the_rule_of_the_formats_page():
                 hashed = [twin.hash64(-11, one, hop, relation, i) for i in range(4)]
                 expected = twin.uniform(hashed.__getitem__, d, 4, False)
             assert found[row].tolist() == expected + [-1] * (4 - len(expected))
+
+
+def test_interactions_of_a_database_draw_by_the_ids_of_their_nodes():
+    ids = {"item_ids": np.arange(ITEMS_N) * 10 + 3, "user_ids": np.arange(USERS_N) * 7 + 1}
+    data = replace(shop(), **ids)
+    graph = graph_of(data, (2, 2))
+    blocks = graph.batch(np.arange(USERS_N), np.arange(ITEMS_N), 5)
+    slow = Recursion("graphsage", BlockEncoder("graphsage", graph.schema, 8), data)
+    cut = 0
+    for relation in blocks.schema.drawn(1):
+        source, target = blocks.schema.source(relation), blocks.schema.target(relation)
+        sent = blocks.nodes[source][blocks.tensors[f"hop_n{source}_1"]]
+        heard = blocks.nodes[target][blocks.tensors[f"hop_n{target}_0"]]
+        for receiver, positions in zip(heard, blocks.tensors[f"nbr_r{relation}_1"], strict=True):
+            senders = slow.senders(relation, receiver).tolist()
+            if len(senders) > 2:
+                one = int(list(ids.values())[target][receiver])
+                hashed = [twin.hash64(5, one, 1, relation, i) for i in range(2)]
+                senders = [senders[at] for at in twin.uniform(hashed.__getitem__, len(senders), 2, False)]
+                cut += 1
+            assert [int(sent[at]) for at in positions if at >= 0] == senders
+    assert cut > 3
 
 
 def test_pairs_left_out_are_nowhere_in_either_direction_and_not_counted():
@@ -314,6 +385,41 @@ def test_a_trained_run_leaves_as_an_artefact_with_the_names_of_the_task(tmp_path
     assert [feature.encoder for feature in schema.types[USERS].features] == ["bool", "vector"]
     # The vectors a trained model ranks by are those of the artefact on the same blocks.
     model = run.recommender()
+    blocks = model._graph.batch(np.arange(USERS_N), np.zeros(0, np.int64), model.seed)
+    found = open_session(artefact.model).run(blocks.take(model._encoder.tensors))["embedding"]
+    assert found == pytest.approx(model.user_vectors(), abs=1e-5)
+
+
+def test_a_run_with_its_surroundings_is_kept_and_leaves_with_their_names(tmp_path: Path):
+    task = Task.from_mapping(
+        TASK
+        | {
+            "key": TASK["key"] | {"Category": "name"},
+            "alsoLabels": ["Category"],
+            "alsoTypes": ["IN_CATEGORY", "FOLLOWS"],
+        }
+    )
+    plain = replace(around_shop().nodes[0], features=NodeFeatures.none(3))
+    data = replace(shop(), surroundings=replace(around_shop(), nodes=(plain,)))
+    given = {"dimension": 8, "heads": 2, "epochs": 1, "fanouts": "3,2", "surroundings": True}
+    request = SplitRequest("none")
+    with pytest.raises(InvalidInput, match="read without them"):
+        execute(shop(), task, "hgt", tmp_path / "no", parameters=given, split=request, options=OPTIONS)
+    run = execute(data, task, "hgt", tmp_path / "run", parameters=given, split=request, options=OPTIONS)
+    artefact, model = artefact_of(run), run.recommender()
+    schema = BlockSchema.of(artefact.manifest)
+    assert [(r.source, r.type, r.target, r.direction) for r in schema.relations[4:]] == [
+        ("Item", "IN_CATEGORY", "Category", "out"),
+        ("Category", "IN_CATEGORY", "Item", "in"),
+        ("User", "FOLLOWS", "User", "out"),
+        ("User", "FOLLOWS", "User", "in"),
+    ]
+    assert [(node.label, node.key) for node in schema.types] == [
+        ("Item", "sku"),
+        ("User", "id"),
+        ("Category", "name"),
+    ]
+    assert schema.types[2].features[0].vocabulary == ("a", "b", "c")
     blocks = model._graph.batch(np.arange(USERS_N), np.zeros(0, np.int64), model.seed)
     found = open_session(artefact.model).run(blocks.take(model._encoder.tensors))["embedding"]
     assert found == pytest.approx(model.user_vectors(), abs=1e-5)

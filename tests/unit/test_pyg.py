@@ -7,15 +7,16 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import FeatureStore, TensorAttr
 from torch_geometric.loader import LinkLoader, NodeLoader
-from torch_geometric.sampler import NegativeSampling
+from torch_geometric.sampler import BaseSampler, HeteroSamplerOutput, NegativeSampling
 from torch_geometric.utils import trim_to_layer
 
 from gds_pipelines.errors import InvalidInput, UnknownName
 from gds_pipelines.graph_data import Column, GraphData, NodeTable, RelationTable
 from gds_pipelines.pyg import BlockLoader, Prefetch, PygGraph
-from gds_pipelines.pyg.neighbourhood import GraphNeighbourhoods, join
 from gds_pipelines.sampling import twin
+from gds_pipelines.sampling.neighbourhood import GraphNeighbourhoods, join
 from model_export.block_schema import BlockSchema, Feature, NodeType
 from model_export.block_schema import Relation as BlockRelation
 from model_export.padded_blocks import faults_of
@@ -237,6 +238,64 @@ def test_node_loader_gives_features_and_true_relationships(data, graph):
     )
     for key, edges in edge_index.items():
         assert (edges < torch.tensor([[len(x[key[0]])], [len(x[key[2]])]])).all()
+
+
+class OtherSampler(BaseSampler):
+    """As the database samplers proposed to PyG answer: a query's rows as dictionaries, edges without ids."""
+
+    def __init__(self, sampler):
+        self._sampler = sampler
+
+    def sample_from_nodes(self, index, **kwargs):
+        found = self._sampler.sample_from_nodes(index)
+        nothing = dict.fromkeys(found.row)
+        seeds = (index.node.to(torch.int64), getattr(index, "time", None))
+        return HeteroSamplerOutput(found.node, found.row, found.col, nothing, metadata=seeds)
+
+    def sample_from_edges(self, index, neg_sampling=None):
+        raise NotImplementedError
+
+
+class OtherStore(FeatureStore):
+    """As a store proposed to PyG: attributes named beforehand, rows fetched by their numbers."""
+
+    def __init__(self, tensors):
+        super().__init__()
+        self._tensors = tensors
+
+    def _get_tensor(self, attr):
+        return self._tensors[attr.group_name, attr.attr_name][attr.index]
+
+    def _get_tensor_size(self, attr):
+        return tuple(self._tensors[attr.group_name, attr.attr_name].shape)
+
+    def get_all_tensor_attrs(self):
+        return [TensorAttr(group, name) for group, name in self._tensors]
+
+    def _put_tensor(self, tensor, attr):
+        return False
+
+    def _remove_tensor(self, attr):
+        return False
+
+
+@pytest.mark.parametrize("theirs", ["sampler", "features"])
+def test_stores_and_samplers_of_other_backends_stand_beside_ours(graph, theirs):
+    ours = NodeLoader(
+        (graph.features, graph.edges), node_sampler=graph.sampler([4, 3]), input_nodes="User", batch_size=16
+    )
+    features, sampler = graph.features, graph.sampler([4, 3])
+    if theirs == "sampler":
+        sampler = OtherSampler(sampler)
+    else:
+        features = OtherStore({(name, "x"): graph.features[name, "x", None] for name in ("User", "Item")})
+    mixed = NodeLoader((features, graph.edges), node_sampler=sampler, input_nodes="User", batch_size=16)
+    for expected, found in zip(ours, mixed, strict=True):
+        for name in ("User", "Item"):
+            assert torch.equal(found[name].x, expected[name].x)
+        assert found.edge_index_dict.keys() == expected.edge_index_dict.keys()
+        for key, index in expected.edge_index_dict.items():
+            assert torch.equal(found[key].edge_index, index)
 
 
 def test_a_graph_of_one_type_gives_plain_data(data):
@@ -507,6 +566,7 @@ def test_block_loader_gives_the_tensors_of_the_contract(data, seed_label):
     for batch in loader:
         tensors = {name: tensor.numpy() for name, tensor in batch.tensors.items()}
         assert faults_of(schema, tensors) == []
+        assert faults_of(schema, batch.padded(schema).tensors) == []
         seeds = [ids[seed_label][index] for index in batch.indices]
         seen += batch.indices.tolist()
         expected = slow.blocks(seed_label, seeds)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 from gds_pipelines import splits
 from gds_pipelines.errors import InvalidInput
 from gds_pipelines.interactions import Interactions
+from gds_pipelines.node_features import NodeFeatures
 
 DAY = 86_400_000
 
@@ -109,3 +112,25 @@ def test_the_audit_finds_shared_reversed_and_late_pairs():
 def test_refit_joins_train_and_validation():
     split = splits.random(made(), 0.2, validation=0.2)
     assert len(split.refit()) == len(split.train) + len(split.validation)
+
+
+def test_parts_put_together_again_are_the_whole_with_all_that_nodes_have():
+    whole = Interactions.from_indices(
+        [0, 0, 0, 1, 2],
+        [1, 1, 2, 0, 2],
+        user_keys=np.arange(3),
+        item_keys=np.arange(3),
+        kinds=[0, 2, 1, 1, 0],
+    )
+    whole = replace(
+        whole,
+        item_features=NodeFeatures.of_values({"price": [1.0, 2.0, 3.0]}, "Item"),
+        item_ids=np.array([5, 6, 9]),
+        user_ids=np.array([1, 2, 4]),
+    )
+    again = splits.random(whole, 0.2, validation=0.4, seed=1)
+    again = splits.merge(again.refit(), again.test)
+    assert (again.matrix != whole.matrix).nnz == 0
+    assert again.kinds.tolist() == whole.kinds.tolist() == [0b101, 0b10, 0b10, 0b1]
+    for name in ("item_features", "user_features", "item_ids", "user_ids", "surroundings"):
+        assert getattr(again, name) is getattr(whole, name)

@@ -3,12 +3,10 @@ package io.gnn4j.writeback;
 
 import io.gnn4j.recommend.Parallel;
 import java.util.ArrayList;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.IntToLongFunction;
-import org.neo4j.graphdb.Label;
 
 /**
  * Sets one vector property on nodes that are still what they were when they were read, in batches that commit on their own.
@@ -71,20 +69,22 @@ public final class VectorWriter {
     }
 
     private WriteOutcome write(Rows rows, String property, IntFunction<float[]> vector, int from, int to) {
-        var label = Label.label(rows.label());
         return own.write(tx -> {
             long written = 0;
             long missing = 0;
             long changed = 0;
-            for (int i = from; i < to; i++) {
-                var node = StoredNodes.find(tx, rows.ids().applyAsLong(i));
-                if (node == null) {
-                    missing++;
-                } else if (!node.hasLabel(label) || !Objects.equals(node.getProperty(rows.key(), null), rows.keys()[i])) {
-                    changed++; // the id was given to another node
-                } else {
-                    node.setProperty(property, vector.apply(i));
-                    written++;
+            try (var nodes = new StillNodes(tx, rows.label(), rows.key())) {
+                int token = nodes.token(property);
+                for (int i = from; i < to; i++) {
+                    long id = rows.ids().applyAsLong(i);
+                    var found = nodes.find(id, rows.keys()[i]);
+                    if (found == StillNodes.Found.CHANGED) {
+                        changed++; // the id was given to another node
+                    } else if (found == StillNodes.Found.SAME && nodes.set(id, token, vector.apply(i))) {
+                        written++;
+                    } else {
+                        missing++;
+                    }
                 }
             }
             return new WriteOutcome(0, written, missing, changed, 1, 0, null);

@@ -210,7 +210,7 @@ class GraphNeighbourhoods:
         times = None
         if before is not None:
             times = np.concatenate([np.asarray(before[type_], np.float64) for type_ in seeds])
-        reached = {type_: _Reached(max(groups, 1)) for type_ in plan.node_types}
+        reached = {type_: Reached(max(groups, 1)) for type_ in plan.node_types}
         positions, first = {}, 0
         nobody = np.empty(0, np.int64)
         # Groups count the seeds of all types in the order given; types without seeds begin empty.
@@ -285,7 +285,7 @@ def join(plan: Plan, found: Sequence[Neighbourhood]) -> Neighbourhood:
     """
     disjoint = found[0].groups is not None
     sizes = [len(next(iter(one.seeds.values()))) for one in found]
-    reached = {type_: _Reached(max(sum(sizes), 1) if disjoint else 1) for type_ in plan.node_types}
+    reached = {type_: Reached(max(sum(sizes), 1) if disjoint else 1) for type_ in plan.node_types}
     keys, positions = [], {}
     for one, shift in zip(found, np.cumsum([0, *sizes[:-1]]), strict=True):
         keys.append(
@@ -335,7 +335,7 @@ def join(plan: Plan, found: Sequence[Neighbourhood]) -> Neighbourhood:
 
 
 def _collect(
-    reached: Mapping[str, _Reached],
+    reached: Mapping[str, Reached],
     rows: Sequence[Sequence[NDArray[np.int64]]],
     cols: Sequence[Sequence[NDArray[np.int64]]],
     seeds: dict[str, NDArray[np.int64]],
@@ -352,7 +352,7 @@ def _collect(
     )
 
 
-class _Reached:
+class Reached:
     """The nodes of one type reached so far, each a key ``number * groups + group``."""
 
     def __init__(self, groups: int) -> None:
