@@ -33,16 +33,17 @@ def run(part: str, data: Loaded, given: argparse.Namespace, note: str) -> None:
         title = "A walk over live relationships, one client, page cache warm"
         keep(given.out / "walks.json", title, f"{COMMAND} DATASET --parts walk", [row], note, "data set")
     elif part == "explain":
-        for model in given.models or explanations.MODELS:
-            both = (explanations.DRAWN, explanations.LONGEST)
-            for longest in both if model == "graphsage" else both[1:]:
+        for model in explanations.MODELS:
+            if given.models and model not in given.models:
+                continue
+            for longest in explanations.SIZES.get(model, (explanations.LONGEST,)):
                 row = explanations.measure(data, model, given.pairs, longest)
                 title = "Explanations on MovieLens-1M, checked by taking items away"
                 keep(given.out / "explanations.json", title, command, [row], note, "model")
     else:
-        rows = figures.measure(data)
+        rows = figures.measure(data, given.models or (*figures.MODELS, *figures.METHODS))
         title = "gnn.evaluate.stream beside Python on MovieLens-1M, the last tenth of the likes held out"
-        keep(given.out / "figures.json", title, command, rows, note, None)
+        keep(given.out / "figures.json", title, command, rows, note, "model")
 
 
 def keep(path: Path, title: str, command: str, rows: list[dict[str, Any]], note: str, by: str | None) -> None:
@@ -72,7 +73,8 @@ def main() -> None:
         "--judged-users", type=int, default=10**9, help="whose recall the twin is asked for"
     )
     arguments.add_argument("--pairs", type=int, default=200, help="that are explained by each model")
-    arguments.add_argument("--models", nargs="+", choices=explanations.MODELS, help="that explain")
+    names = dict.fromkeys((*explanations.MODELS, *figures.MODELS, *figures.METHODS))
+    arguments.add_argument("--models", nargs="+", choices=names, help="that explain, or are judged")
     arguments.add_argument("--heap", type=int, default=2048, help="heap of the server, MB")
     arguments.add_argument(
         "--software", type=Path, help="a server home with the jars; the embedded one by default"

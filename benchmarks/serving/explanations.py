@@ -13,6 +13,8 @@ LONGEST = 500
 """Histories that a model reads whole: beyond it an item that goes lets an older one in."""
 DRAWN = 20
 """The same for graphsage: of longer histories so many items are drawn, and without one of them others are."""
+SIZES = {"graphsage": (DRAWN, None)}
+"""Most items of the users that are asked about, where they are not ``LONGEST``; None: any users."""
 TOLERANCE = 1e-5
 
 
@@ -43,9 +45,10 @@ class Asked:
             f"YIELD node, origin WHERE origin = 'exact' RETURN node.`{item}` AS item"
         )
 
-    def pairs(self, count: int, longest: int) -> list[tuple[Any, Any]]:
+    def pairs(self, count: int, longest: int | None) -> list[tuple[Any, Any]]:
         """A user and an item out of the first thirty of its list."""
         whole, rng = self.loaded.whole, random.Random(5)
+        longest = whole.n_items if longest is None else longest
         users = np.flatnonzero((whole.user_degrees > 2) & (whole.user_degrees <= longest)).tolist()
         found = []
         for one in rng.sample(users, min(count, len(users))):
@@ -66,8 +69,8 @@ class Asked:
         return found
 
 
-def measure(loaded: Loaded, model: str, n_pairs: int, longest: int = LONGEST) -> dict[str, Any]:
-    """One row: the largest deviations over the pairs, of users with at most ``longest`` items."""
+def measure(loaded: Loaded, model: str, n_pairs: int, longest: int | None = LONGEST) -> dict[str, Any]:
+    """One row: the largest deviations over the pairs, of users with at most ``longest`` items (None: any)."""
     if model not in loaded.served:
         loaded.serve(model, **({"epochs": 1} if model == "graphsage" else {}))
     (version,) = (
@@ -83,7 +86,7 @@ def measure(loaded: Loaded, model: str, n_pairs: int, longest: int = LONGEST) ->
         )
         manifest = next(row["bytes"] for row in rows if row["file"] == "manifest.json")
         exponent = json.loads(bytes(manifest))["propagation"]["exponent"]
-    sums, deletions, beaten = [], [], []
+    sums, deletions, beaten, equal, degrees = [], [], [], [], []
     with loaded.server.driver.session() as session:
         for user, item in asked.pairs(n_pairs, longest):
             before = asked.score(session, user, item)
@@ -92,6 +95,7 @@ def measure(loaded: Loaded, model: str, n_pairs: int, longest: int = LONGEST) ->
             parts = [row for row in rows if not row["rest"]]
             top, other = parts[0], rng.choice(parts[1:])
             degree = len(parts)
+            degrees.append(degree)
             after = {}
             for row in (top, other):
                 after[row["via"]] = asked.score_without(session, user, item, row["via"])
@@ -99,10 +103,14 @@ def measure(loaded: Loaded, model: str, n_pairs: int, longest: int = LONGEST) ->
                 expected = (before - row["contribution"]) * grown
                 if expected > TOLERANCE or not contract.startswith("item-weights"):  # else popularity answers
                     deletions.append(abs(after[row["via"]] - expected))
-            beaten.append(before - after[top["via"]] > before - after[other["via"]])
+            beaten.append(after[top["via"]] < after[other["via"]])
+            equal.append(after[top["via"]] == after[other["via"]])
+    of = "users of any size" if longest is None else f"at most {longest} items"
     return {
-        "model": f"{model}, at most {longest} items", "contract": contract, "pairs": len(sums),
+        "model": f"{model}, {of}", "contract": contract, "pairs": len(sums),
+        "items of a user, median": int(np.median(degrees)), "most": max(degrees),
         "sum - score, largest": f"{max(sums):.1e}",
         "score without an item - as stated, largest": f"{max(deletions):.1e}", "deletions": len(deletions),
         "first item counts more than a random one": float(np.mean(beaten)),
+        "as much": float(np.mean(equal)),
     }  # fmt: skip

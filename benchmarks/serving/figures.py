@@ -1,6 +1,7 @@
 """The figures of ``gnn.evaluate.stream`` beside those of Python, for a model of each contract."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ from gds_pipelines.evaluation import evaluate
 from gds_pipelines.metrics import METRICS
 from gds_pipelines.models.base import Recommender
 
-MODELS = ("fism", "ials", "itemknn", "userknn")
+MODELS = ("fism", "ials", "itemknn", "userknn", "auto")
+SETTINGS = {"auto": {"weight": 1.0}}
+"""Given, so that nothing is chosen."""
+METHODS = {"popularity": "popularity", "rp3beta": "walk"}
 K = [10, 20]
 HELD_OUT = 0.1
 """Share of the pairs, the latest ones."""
@@ -22,7 +26,7 @@ CALL = (
 )
 
 
-def measure(loaded: Loaded) -> list[dict[str, Any]]:
+def measure(loaded: Loaded, names: Sequence[str] = (*MODELS, *METHODS)) -> list[dict[str, Any]]:
     """A row for each model, for popularity and for the walk: how far the largest of its figures is off."""
     whole = loaded.whole
     assert whole.times is not None
@@ -31,14 +35,14 @@ def measure(loaded: Loaded) -> list[dict[str, Any]]:
     projection.project(loaded.connection, loaded.task, GRAPH)
     try:
         rows = []
-        for name in MODELS:
-            model = loaded.serve(name, train, cut)
+        for name in [name for name in names if name in MODELS]:
+            model = loaded.serve(name, train, cut, **SETTINGS.get(name, {}))
             rows.append(compared(loaded, name, model, "vector", test, {"model": name}, cut))
             loaded.served.pop(name)  # it has not seen everything
         task = loaded.task.to_mapping()
-        for name, method in (("popularity", "popularity"), ("rp3beta", "walk")):
+        for name in [name for name in names if name in METHODS]:
             model = models.recommender(name)().fit(train)
-            rows.append(compared(loaded, name, model, method, test, {"task": task}, cut))
+            rows.append(compared(loaded, name, model, METHODS[name], test, {"task": task}, cut))
         return rows
     finally:
         projection.drop(loaded.connection, GRAPH)

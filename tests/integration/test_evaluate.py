@@ -112,13 +112,24 @@ def test_figures_equal_those_of_python(shop, world):
     assert found["vector", "all", "recall", 20][0] > 0.02
 
 
-@pytest.mark.parametrize("name", ["ials", "itemknn", "userknn"])  # a model of each contract
+SMALL = {"dimension": 8, "iterations": 2, "epochs": 1, "weight": 1.0, "popularity": -0.3, "freshness": 0.5}
+SMALL |= {"walk_user": 0.8}
+ROUNDED = {"auto", "graphsage"}
+"""Sums in float32, in an order of its own in Python: here and there two neighbours change places."""
+
+
+# A model of each contract; ``auto`` adds a walk and popularity to its vectors.
+@pytest.mark.parametrize("name", ["ials", "itemknn", "userknn", "auto", "graphsage"])
 def test_figures_of_other_contracts_equal_those_of_python(shop, world, name, tmp_path):
-    whole, train, cut, _ = world
+    whole, _, cut, _ = world
     task, recommender = training_run.subject("shop").task, models.recommender(name)
-    small = {"dimension": 8, "iterations": 2}
-    known = recommender.Parameters.__dataclass_fields__
-    model = recommender({key: value for key, value in small.items() if key in known}, seed=1)
+    if recommender.reads_features:
+        with connect(shop.uri, shop.user, shop.password) as connection:
+            whole = training_run.read(connection, task, features=True)
+    train = whole.keep(whole.times < cut)
+    most = max(train.user_degrees.max(), train.item_degrees.max())  # all: draws are by id, in Python by index
+    settings, known = {**SMALL, "fanouts": f"{most},{most}"}, recommender.Parameters.__dataclass_fields__
+    model = recommender({key: value for key, value in settings.items() if key in known}, seed=1)
     model.fit(train, options=TrainingOptions(threads=1, tensorboard=False)).save(tmp_path / "model")
     sizes = {"users": train.n_users, "items": train.n_items, "pairs": len(train)}
     run = Run(
@@ -127,13 +138,14 @@ def test_figures_of_other_contracts_equal_those_of_python(shop, world, name, tmp
     )  # fmt: skip
     with connect(shop.uri, shop.user, shop.password) as connection:
         deploy(connection, artefact_of(run), name="judged_too", keep_previous=0)
-    config = {"model": "judged_too", "methods": ["vector"], "truth": {"after": cut}, "k": K}
+    config = {"model": "judged_too", "methods": ["vector"], "truth": {"after": cut}, "k": K, "concurrency": 2}
     rows = shop.execute(CALL, config=config)
     judged = evaluate(model, whole.keep(whole.times >= cut), k=K, names=tuple(METRICS))
     assert len(rows) == (len(METRICS) + 2) * len(K)
-    for row in rows:
-        assert row["value"] == pytest.approx(judged.figure(row["metric"], row["k"]), abs=1e-9), dict(row)
     assert {row["users"] for row in rows} == {len(judged.users)}
+    off = sorted(abs(row["value"] - judged.figure(row["metric"], row["k"])) for row in rows)
+    assert off[-1] <= (1 / len(judged.users) if name in ROUNDED else 1e-9)
+    assert off[len(off) // 2] <= 1e-9
     with pytest.raises(ClientError, match=rf"before its cut-off, {cut} \("):
         shop.execute(CALL, config={**config, "truth": {"after": cut - DAY}})
     shop.execute("MATCH (a:GnnAlias {name: 'judged_too'}) DETACH DELETE a")

@@ -14,6 +14,19 @@ DAY = 86_400_000
 HISTORY = 5
 WEIGHTS = {"BUY": 1.0, "VIEW": 0.25}
 CASES = 1000
+OPTIONAL = {
+    "blend",
+    "blockedTypes",
+    "candidates",
+    "diversity",
+    "exclude",
+    "exploration",
+    "filter",
+    "maxPer",
+    "method",
+    "seen",
+}
+"""Keys that a generated case may have beside model, topK and concurrency."""
 
 
 @pytest.fixture(scope="module")
@@ -251,54 +264,77 @@ def same(found: list[tuple], expected: list[tuple], blended: bool, millis: int) 
     )
 
 
+def attempt(session, committed: Shop, names: dict, seed: int, without: frozenset[str] = frozenset()):
+    """One generated case, less some keys of its configuration.
+
+    Returns:
+        The rows found, and None where they are those of the oracle, else a sentence.
+    """
+    rng = random.Random(seed)
+    with session.begin_transaction() as tx:
+        now_shop = committed
+        user = rng.choice(sorted(committed.users))
+        if rng.random() < 0.5:
+            for _ in range(rng.randrange(1, 4)):
+                tx.run(
+                    rng.choice(CHANGES),
+                    user=user,
+                    other=rng.choice(sorted(committed.users)),
+                    item=rng.choice(sorted(committed.items)),
+                    day=rng.randrange(30) * DAY,
+                    now=int(time.time() * 1000),
+                ).consume()
+            now_shop = read_shop(tx, names["dot"])
+            now_shop.committed = committed
+        config = {k: v for k, v in random_config(rng, now_shop).items() if k not in without}
+        begun = int(time.time() * 1000)
+        found = call(tx, user, config)
+        ended = int(time.time() * 1000)
+        embedded = tx.run(
+            "MATCH (u) WHERE id(u) = $user CALL gnn.embed.nodes(u, {model: $model}) YIELD embedding "
+            "RETURN embedding",
+            user=user,
+            model=config["model"],
+        ).single()
+        tx.rollback()
+    query = np.array(embedded["embedding"], np.float32)
+    expected = oracle.recommend(
+        now_shop, user, query, config, begun, similarity=config["model"], weights=WEIGHTS
+    )
+    loose = {"blend", "diversity", "exploration"} & set(config)
+    if same(found, expected, bool(loose), ended - begun):
+        return found, None
+    return found, f"seed {seed}, without {sorted(without)}: {config}\n{found}\n{expected}"
+
+
+def shrunk(attempted, seed: int, wrong: str) -> str:
+    """The case with as few keys as still disagree; it is to be kept as a folder of ``cypher/cases``."""
+    without: frozenset[str] = frozenset()
+    for key in sorted(OPTIONAL):
+        found = attempted(seed, without | {key})[1]
+        if found is not None:
+            without, wrong = without | {key}, found
+    return wrong
+
+
 def test_a_thousand_cases_equal_the_oracle(server, shop):
     committed, names = shop
     rows = 0
     with server.driver().session(notifications_min_severity="OFF") as session:
         for seed in range(CASES):
-            rng = random.Random(seed)
-            with session.begin_transaction() as tx:
-                now_shop = committed
-                user = rng.choice(sorted(committed.users))
-                if rng.random() < 0.5:
-                    for _ in range(rng.randrange(1, 4)):
-                        tx.run(
-                            rng.choice(CHANGES),
-                            user=user,
-                            other=rng.choice(sorted(committed.users)),
-                            item=rng.choice(sorted(committed.items)),
-                            day=rng.randrange(30) * DAY,
-                            now=int(time.time() * 1000),
-                        ).consume()
-                    now_shop = read_shop(tx, names["dot"])
-                    now_shop.committed = committed
-                config = random_config(rng, now_shop)
-                begun = int(time.time() * 1000)
-                found = call(tx, user, config)
-                ended = int(time.time() * 1000)
-                embedded = tx.run(
-                    "MATCH (u) WHERE id(u) = $user CALL gnn.embed.nodes(u, {model: $model}) YIELD embedding "
-                    "RETURN embedding",
-                    user=user,
-                    model=config["model"],
-                ).single()
-                tx.rollback()
-            query = np.array(embedded["embedding"], np.float32)
-            expected = oracle.recommend(
-                now_shop,
-                user,
-                query,
-                config,
-                begun,
-                similarity=config["model"],
-                weights=WEIGHTS,
-            )
-            loose = {"blend", "diversity", "exploration"} & set(config)
-            assert same(found, expected, bool(loose), ended - begun), (
-                f"seed {seed}: {config}\n{found}\n{expected}"
-            )
+            found, wrong = attempt(session, committed, names, seed)
+            assert wrong is None, shrunk(lambda *case: attempt(session, committed, names, *case), seed, wrong)
             rows += len(found)
     assert rows > 5 * CASES
+
+
+def test_a_case_that_fails_is_shrunk_to_what_it_fails_by():
+    """A pretended fault in ``maxPer`` beside ``filter``."""
+
+    def attempted(seed, without):
+        return [], None if {"maxPer", "filter"} & without else f"fails without {sorted(without)}"
+
+    assert shrunk(attempted, 1, "") == f"fails without {sorted(OPTIONAL - {'maxPer', 'filter'})}"
 
 
 def test_a_thousand_users_in_one_call_equal_the_oracle(server, shop):

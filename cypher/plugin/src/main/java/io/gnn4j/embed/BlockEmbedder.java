@@ -6,6 +6,7 @@ import io.gnn4j.artefact.TensorSpec;
 import io.gnn4j.features.FeatureRows;
 import io.gnn4j.inference.BlocksModel;
 import io.gnn4j.sample.NeighbourSource;
+import io.gnn4j.sample.PaddedBlocks;
 import io.gnn4j.sample.SamplePlan;
 import io.gnn4j.sample.SampledRelation;
 import io.gnn4j.sample.Sampler;
@@ -56,8 +57,17 @@ public final class BlockEmbedder {
         if (nodeIds.length == 0) {
             return new float[0];
         }
-        var blocks = sampler.blocks(new Seeds(schema.number(label), nodeIds, null));
-        return model.encode(nodeIds.length, tensors.of(blocks));
+        return encode(draw(label, nodeIds));
+    }
+
+    /** What the model is shown of nodes, as {@link #embed}. */
+    PaddedBlocks draw(String label, long[] nodeIds) {
+        return sampler.blocks(new Seeds(schema.number(label), nodeIds, null));
+    }
+
+    /** @return [B, D] row-major, for the seeds of the blocks */
+    float[] encode(PaddedBlocks blocks) {
+        return model.encode(blocks.seeds().length, tensors.of(blocks));
     }
 
     /** For another thread: what is at hand fails soon. */

@@ -54,6 +54,16 @@ public record EvaluateConfig(
      * @param historyBefore epoch milliseconds: what is known of a user happened before; null: {@code after}
      */
     public record Truth(List<String> types, Long after, Map<String, Map<String, List<Double>>> where, Long historyBefore) {
+        /** @param where whether the relationship has the properties */
+        boolean holdsOut(String type, long time, boolean where) {
+            return (types == null || types.contains(type)) && (after == null || time >= after) && where;
+        }
+
+        /** Whether it is among what is known, as long as nothing of the same pair is held out. */
+        boolean leaves(long time, boolean where) {
+            return after == null ? !where : time < historyBefore;
+        }
+
         /** @param property its value, NaN where it has none */
         boolean holds(ToDoubleFunction<String> property) {
             for (var condition : where.entrySet()) {

@@ -19,6 +19,11 @@ public record EvaluatedNodes(long[] users, long[] items) {
         return new Source(users[user], new Interactions(ids, known.weights(), known.times(), known.truncated()));
     }
 
+    /** The index of a user, or a negative number where it is none of the projection's. */
+    int user(long id) {
+        return Arrays.binarySearch(users, id);
+    }
+
     /** The index of an item, or a negative number where it is not among those that are ranked. */
     int item(long id) {
         return Arrays.binarySearch(items, id);

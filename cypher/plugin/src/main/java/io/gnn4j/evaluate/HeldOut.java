@@ -76,6 +76,12 @@ public record HeldOut(Interactions[] known, int[][] truth, int[] degrees, long e
         return relationships * 48 + users * 160;
     }
 
+    /** When a relationship happened. @param values of the properties of these names */
+    static long time(Task task, List<String> names, double[] values) {
+        var at = task.timeProperty() == null ? Double.NaN : values[names.indexOf(task.timeProperty())];
+        return Double.isNaN(at) ? Interactions.NO_TIME : (long) at;
+    }
+
     /** One relationship after the other, then all pairs. */
     private static final class Builder {
         private final Task task;
@@ -98,13 +104,10 @@ public record HeldOut(Interactions[] known, int[][] truth, int[] degrees, long e
         }
 
         void add(int user, int item, String type, double weight, double[] values) {
-            var at = task.timeProperty() == null ? Double.NaN : values[names.indexOf(task.timeProperty())];
-            var time = Double.isNaN(at) ? Interactions.NO_TIME : (long) at;
+            var time = time(task, names, values);
             var holds = truth.holds(property -> values[names.indexOf(property)]);
-            var heldOut = (truth.types() == null || truth.types().contains(type))
-                && (truth.after() == null || time >= truth.after()) && holds;
-            var isKnown = truth.after() == null ? !holds : time < truth.historyBefore();
-            if (heldOut || isKnown) {
+            var heldOut = truth.holdsOut(type, time, holds);
+            if (heldOut || truth.leaves(time, holds)) {
                 if (events.get(user) == null) {
                     events.set(user, new ArrayList<>(4));
                 }

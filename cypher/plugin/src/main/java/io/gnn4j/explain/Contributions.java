@@ -4,6 +4,7 @@ package io.gnn4j.explain;
 import io.gnn4j.recommend.ItemWeights;
 import io.gnn4j.recommend.QueryEncoder.Parts;
 import java.util.Comparator;
+import java.util.function.LongPredicate;
 import java.util.function.LongToDoubleFunction;
 import java.util.stream.IntStream;
 
@@ -42,17 +43,18 @@ public record Contributions(long[] items, double[] values) {
         }
         var factor = factor(sum, query) / (cosine ? length(query) * length(target) : 1);
         var values = IntStream.range(0, shares.length).mapToDouble(i -> shares[i] * factor).toArray();
-        return ordered(history.ids(), values);
+        return ordered(history.ids(), values, item -> true);
     }
 
     /** Takes the score of an {@code item-weights/1} model apart, which is a sum as it stands. */
     public static Contributions of(ItemWeights.Parts parts) {
-        return ordered(parts.read().ids(), parts.values());
+        return ordered(parts.read().ids(), parts.values(), item -> true);
     }
 
-    private static Contributions ordered(long[] items, double[] values) {
+    private static Contributions ordered(long[] items, double[] values, LongPredicate first) {
         var order = IntStream.range(0, items.length).boxed()
-            .sorted(Comparator.comparingDouble((Integer i) -> -values[i]).thenComparingLong(i -> items[i]))
+            .sorted(Comparator.comparingDouble((Integer i) -> -values[i]).thenComparing(i -> !first.test(items[i]))
+                .thenComparingLong(i -> items[i]))
             .mapToInt(Integer::intValue).toArray();
         return new Contributions(
             IntStream.of(order).mapToLong(i -> items[i]).toArray(),
@@ -65,15 +67,17 @@ public record Contributions(long[] items, double[] values) {
      *
      * @param items what was touched
      * @param without the score as if that item had not been touched
+     * @param drawn whether the model was shown the item; of equal contributions such a one comes first
      * @param guard called before each; throws when the call is ended
      */
-    public static Contributions leavingOut(long[] items, double score, LongToDoubleFunction without, Runnable guard) {
+    public static Contributions leavingOut(
+            long[] items, double score, LongToDoubleFunction without, LongPredicate drawn, Runnable guard) {
         var values = new double[items.length];
         for (int i = 0; i < items.length; i++) {
             guard.run();
             values[i] = score - without.applyAsDouble(items[i]);
         }
-        return ordered(items, values);
+        return ordered(items, values, drawn);
     }
 
     /** {@code gnn.recommend.stream}'s score of two vectors. */

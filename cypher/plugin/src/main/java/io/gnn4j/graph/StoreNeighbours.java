@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.eclipse.collections.impl.list.mutable.primitive.LongArrayList;
+import org.eclipse.collections.impl.map.mutable.primitive.IntObjectHashMap;
 import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
 import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
@@ -30,6 +31,7 @@ public final class StoreNeighbours implements NeighbourSource {
     private final List<LongIntHashMap> numbers = new ArrayList<>();
     private final List<LongArrayList> ids = new ArrayList<>();
     private final LongObjectHashMap<LongHashSet> cut = new LongObjectHashMap<>();
+    private Kept kept;
     private Pair hidden;
 
     /**
@@ -47,15 +49,52 @@ public final class StoreNeighbours implements NeighbourSource {
         }
     }
 
-    /** As if two nodes had no relationships of some types with each other. */
-    public StoreNeighbours without(long one, long other, Set<String> types) {
-        hidden = new Pair(one, other, types);
+    /** Lists are read once, for a call that asks again and again and changes nothing in between. */
+    public StoreNeighbours keepingLists() {
+        kept = new Kept();
         return this;
+    }
+
+    /** From now on as if two nodes had no relationships of some types with each other; another pair takes the place of this one. */
+    public void hide(long one, long other, Set<String> types) {
+        hidden = new Pair(one, other, types);
     }
 
     private record Pair(long one, long other, Set<String> types) {
         boolean is(long from, long to, String type) {
             return (from == one && to == other || from == other && to == one) && types.contains(type);
+        }
+
+        boolean touches(long node, String type) {
+            return (node == one || node == other) && types.contains(type);
+        }
+    }
+
+    /** One list as it was read. */
+    private record Lists(int[] senders, long[] times, double[] weights, double[][] properties) {}
+
+    /** Lists by relation and receiver, at most so many senders in all: beyond that all are forgotten. */
+    private final class Kept {
+        private static final int MOST = 4_000_000;
+
+        private final List<IntObjectHashMap<Lists>> byRelation = new ArrayList<>();
+        private int senders;
+
+        Kept() {
+            plan.relations().forEach(relation -> byRelation.add(new IntObjectHashMap<>()));
+        }
+
+        Lists get(int relation, int number) {
+            return byRelation.get(relation).get(number);
+        }
+
+        void put(int relation, int number, Lists lists) {
+            if (senders + lists.senders().length > MOST) {
+                byRelation.forEach(IntObjectHashMap::clear);
+                senders = 0;
+            }
+            senders += lists.senders().length;
+            byRelation.get(relation).put(number, lists);
         }
     }
 
@@ -145,6 +184,17 @@ public final class StoreNeighbours implements NeighbourSource {
         @Override
         protected void read(int number) {
             long id = nodeId(receiver, number);
+            boolean keeps = kept != null && (hidden == null || !hidden.touches(id, sampled.type()));
+            var known = keeps ? kept.get(relation, number) : null;
+            if (known != null) {
+                senders = known.senders();
+                times = known.times();
+                weights = known.weights();
+                properties = known.properties().clone(); // the next list is written into it
+                from = 0;
+                to = senders.length;
+                return;
+            }
             begin(id);
             boolean whole = graph.relationships(id, sampled.type(), sampled.incoming(), maxDegree, names(), (other, values) -> {
                 if (typeOf(other) == sender && (hidden == null || !hidden.is(id, other, sampled.type()))) {
@@ -155,6 +205,9 @@ public final class StoreNeighbours implements NeighbourSource {
                 cut.getIfAbsentPut(relation, LongHashSet::new).add(id);
             }
             finish(other -> number(sender, other));
+            if (keeps) {
+                kept.put(relation, number, new Lists(senders, times, weights, properties.clone()));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ package io.gnn4j.procedure;
 import io.gnn4j.artefact.Manifest;
 import io.gnn4j.config.ConfigMap;
 import io.gnn4j.embed.BlockEmbedder;
+import io.gnn4j.embed.LeavingOut;
 import io.gnn4j.embed.SurroundingsEncoder;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.extension.Held;
@@ -152,15 +153,14 @@ final class AnswerCall implements AutoCloseable {
             gnn.database(), label, model.embeddingProperty(), model.dimension(), guard::check));
     }
 
-    /** Makes vectors of a {@code padded-blocks/1} model from the live graph as if a source had not touched an item. */
-    LongFunction<float[]> without(ServedModel model, Task task, long source, String label, int maxDegree) {
+    /** Vectors of a source by a {@code padded-blocks/1} model from the live graph, as if it had not touched an item. */
+    LeavingOut leavingOut(ServedModel model, Task task, long source, String label, int maxDegree) {
         var schema = model.manifest().blocks();
-        var inputs = model.manifest().inputs();
-        var onnx = lease.blocksModel(tx).get();
         var plan = BlockEmbedder.plan(schema);
-        return item -> new BlockEmbedder(schema, inputs,
-            new StoreNeighbours(graph, plan, plan.nodeTypes(), maxDegree).without(source, item, task.via().keySet()),
-            new LiveFeatures(schema, graph::property), onnx).embed(label, new long[] {source});
+        var neighbours = new StoreNeighbours(graph, plan, plan.nodeTypes(), maxDegree).keepingLists();
+        var embedder = new BlockEmbedder(schema, model.manifest().inputs(), neighbours, new LiveFeatures(schema, graph::property),
+            lease.blocksModel(tx).get());
+        return new LeavingOut(embedder, label, source, item -> neighbours.hide(source, item, task.via().keySet()));
     }
 
     /** The user side of a model whose users are sums over their items, to be fed with other vectors than those stored. */

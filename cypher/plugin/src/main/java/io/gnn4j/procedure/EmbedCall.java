@@ -13,6 +13,7 @@ import io.gnn4j.graph.ProjectedGraph;
 import io.gnn4j.graph.TypedGraph;
 import io.gnn4j.registry.ModelLease;
 import io.gnn4j.registry.ServedModel;
+import io.gnn4j.sample.NeighbourSource;
 import io.gnn4j.sample.ProjectedNeighbours;
 import io.gnn4j.writeback.VectorWriter;
 import java.util.HashMap;
@@ -20,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.neo4j.graphdb.Transaction;
 
@@ -119,14 +121,21 @@ final class EmbedCall implements AutoCloseable {
 
     /** The vectors, batch after batch; threads end when this call is closed. */
     Stream<GraphEmbedder.Batch> vectors(boolean keepsVectors, Consumer<String> progress) {
+        return vectors(keepsVectors, neighbours -> neighbours, progress);
+    }
+
+    /** @param filter makes of the neighbours those that the model is to see */
+    Stream<GraphEmbedder.Batch> vectors(
+            boolean keepsVectors, Function<NeighbourSource, NeighbourSource> filter, Consumer<String> progress) {
         var bytes = ProjectedFeatures.bytes(schema(), graph) + (keepsVectors ? vectorBytes() : 0);
         held.push(gnn.services().memory().reserve(
             "the features of", projection.name(), gnn.databaseName(), gnn.user(), bytes, () -> { })::close);
         progress.accept("encoding features");
         var features = ProjectedFeatures.read(schema(), graph, live::property, guard);
         progress.accept("reading relationships");
-        var source = ProjectedNeighbours.open(access(), BlockEmbedder.plan(schema()), labels());
-        held.push(source);
+        var neighbours = ProjectedNeighbours.open(access(), BlockEmbedder.plan(schema()), labels());
+        held.push(neighbours);
+        var source = filter.apply(neighbours);
         var models = lease.blocksModel(tx);
         var inputs = model().manifest().inputs();
         var batches = embedder.embed(

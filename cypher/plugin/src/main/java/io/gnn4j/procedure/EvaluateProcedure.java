@@ -1,35 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.procedure;
 
-import io.gnn4j.artefact.Manifest;
 import io.gnn4j.embed.TaskGraph;
 import io.gnn4j.evaluate.EvaluateConfig;
-import io.gnn4j.evaluate.EvaluatedNodes;
 import io.gnn4j.evaluate.Evaluation;
 import io.gnn4j.evaluate.Evaluation.Figure;
 import io.gnn4j.evaluate.HeldOut;
-import io.gnn4j.evaluate.RankedModelRanker;
 import io.gnn4j.evaluate.Ranker;
-import io.gnn4j.evaluate.StoredVectorRanker;
-import io.gnn4j.evaluate.VectorRanker;
 import io.gnn4j.evaluate.WalkRanker;
 import io.gnn4j.extension.GnnContext;
-import io.gnn4j.recommend.ExactScan;
 import io.gnn4j.recommend.Interactions;
 import io.gnn4j.recommend.Parallel;
-import io.gnn4j.recommend.QueryEncoder;
 import io.gnn4j.recommend.RecommendConfig;
-import io.gnn4j.recommend.VectorRows;
-import io.gnn4j.recommend.VectorTable;
-import io.gnn4j.registry.ModelVectors;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
-import io.gnn4j.writeback.OwnTransactions;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -76,26 +63,30 @@ public class EvaluateProcedure {
             config.checkAgainst(task);
             var threads = new Parallel(gnn.services().helpers(), config.concurrency(), guard::check);
             var graph = TaskGraph.of(gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName), task, guard::check);
+            var rankers = model == null ? null : new ModelRankers(gnn, tx, call, model, task, threads);
             var bytes = HeldOut.bytes(graph.relationships(guard::check), graph.rows()) + graph.bytes(guard::check)
-                + (model == null ? 0 : 4L * graph.items() * (4L * model.dimension() + 40));
+                + (rankers == null ? 0 : rankers.bytes(graph));
             var share = gnn.services().memory().reserve("the evaluation on", graphName, gnn.databaseName(), gnn.user(), bytes, () -> { });
             call.closing(share::close);
-            return measure(call, config, model, task, graph, threads).stream().map(FigureRow::new);
+            if (config.methods().contains(RecommendConfig.VECTOR)) {
+                rankers.requireJudgeable();
+            }
+            return measure(call, config, model, rankers, graphName, task, graph, threads).stream().map(FigureRow::new);
         }
     }
 
     private List<Figure> measure(
-            AnswerCall call, EvaluateConfig config, ServedModel model, Task task, TaskGraph graph, Parallel threads) {
+            AnswerCall call, EvaluateConfig config, ServedModel model, ModelRankers rankers, String graphName, Task task,
+            TaskGraph graph, Parallel threads) {
         var data = HeldOut.split(graph, task, config.truth(), guard::check);
         var evaluation = new Evaluation(data, config, users(config, task, graph, data), guard::check);
         var figures = new ArrayList<Figure>();
         if (config.methods().contains(RecommendConfig.VECTOR)) {
-            requireAllOfIt(model);
             requireUnseen(model, data);
         }
         for (var method : config.methods()) {
             Ranker ranker = switch (method) {
-                case RecommendConfig.VECTOR -> model(call, model, task, graph, data, threads);
+                case RecommendConfig.VECTOR -> rankers.ranker(graphName, graph, config.truth(), data);
                 case RecommendConfig.WALK -> new WalkRanker(data, config.alpha(), config.beta(), threads);
                 default -> null;
             };
@@ -141,59 +132,6 @@ public class EvaluateProcedure {
                     : "an interaction at " + data.earliest() + " (" + Instant.ofEpochMilli(data.earliest()) + ") is")
                 + " held out." + advice);
         }
-    }
-
-    /** A part of what a model answers by, or vectors that were made from what is held out, would be figures of something else. */
-    private static void requireAllOfIt(ServedModel model) {
-        String reason = null;
-        if (model.manifest().blend() != null) {
-            reason = "adds up several sources, which this does not";
-        } else if (Manifest.PADDED_BLOCKS.equals(model.contract())) {
-            reason = "has the contract " + model.contract() + ": its vectors are made of surroundings in the graph as it is, and"
-                + " there what is held out stands, too";
-        } else if (Manifest.PAIR.equals(model.contract())) {
-            reason = "has the contract " + model.contract() + ", which orders what another model found";
-        }
-        if (reason != null) {
-            throw new IllegalArgumentException("Model '" + model.reference() + "' " + reason + ". `gnn4j train` measures it by the same"
-                + " metrics; here leave 'vector' out of `methods`.");
-        }
-    }
-
-    private Ranker model(AnswerCall call, ServedModel model, Task task, TaskGraph graph, HeldOut data, Parallel threads) {
-        if (Manifest.ITEM_PROPAGATION.equals(model.contract())) {
-            return propagated(call, model, task, graph, data, threads);
-        }
-        var nodes = new EvaluatedNodes(ids(graph, task.to()), ids(graph, task.recommend()));
-        return model.manifest().hasVectors()
-            ? new StoredVectorRanker(data, nodes, call.encoder(model, task, false, Integer.MAX_VALUE),
-                call.table(model, task.recommend()), model.similarity().equals("cosine"), new ExactScan(threads))
-            : new RankedModelRanker(data, nodes, call.ranked(model, task, null), guard::check);
-    }
-
-    private static long[] ids(TaskGraph graph, String label) {
-        return IntStream.range(0, graph.graph().nodeCount(label)).mapToLong(index -> graph.graph().nodeId(label, index)).toArray();
-    }
-
-    private Ranker propagated(AnswerCall call, ServedModel model, Task task, TaskGraph graph, HeldOut data, Parallel threads) {
-        var own = new OwnTransactions(gnn.database(), gnn.security(), guard::check);
-        var vectors = ModelVectors.known(gnn.services().models(), own, model, graph, task, data.pairs(), threads);
-        var table = new VectorTable(model.embeddingProperty(), model.dimension());
-        var contexts = new VectorRows(model.contextProperty(), model.dimension());
-        table.apply(byIndex(vectors.embedding()));
-        contexts.apply(byIndex(vectors.context()));
-        return new VectorRanker(data, new QueryEncoder(call.userEncoder(), contexts, model.propagation().history()), table,
-            model.similarity().equals("cosine"), new ExactScan(threads));
-    }
-
-    private static Map<Long, float[]> byIndex(float[][] rows) {
-        var map = new HashMap<Long, float[]>(rows.length * 2);
-        for (int row = 0; row < rows.length; row++) {
-            if (rows[row] != null) {
-                map.put((long) row, Arrays.copyOf(rows[row], rows[row].length));
-            }
-        }
-        return map;
     }
 
     public record FigureRow(

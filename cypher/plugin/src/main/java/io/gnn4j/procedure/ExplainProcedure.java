@@ -148,9 +148,9 @@ public class ExplainProcedure {
             if (label == null) {
                 return new Contributions(new long[0], new double[0]);
             }
-            var without = call.without(model, task, source, label, config.maxDegree());
-            return Contributions.leavingOut(
-                history.ids(), score, item -> Contributions.score(without.apply(item), vector, cosine), call.guard());
+            var without = call.leavingOut(model, task, source, label, config.maxDegree());
+            return Contributions.leavingOut(history.ids(), score,
+                item -> Contributions.score(without.vector(item), vector, cosine), without.drawn()::contains, call.guard());
         }
 
         private float[] targetVector() {

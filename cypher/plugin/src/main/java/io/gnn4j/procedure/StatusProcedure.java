@@ -33,8 +33,19 @@ public class StatusProcedure {
             new StatusRow("neo4j", Version.getNeo4jVersion(), true, "Java " + Runtime.version() + "."),
             new StatusRow("gds", gds.version(), gds.supported(), gds.detail()),
             onnxRuntime(),
+            engine(),
             new StatusRow("memory", null, true, "server.gnn.memory.max is " + gnn.services().memoryMax() + " bytes, "
                 + gnn.services().memory().total() + " are taken (gnn.memory.list)."));
+    }
+
+    /** What answers, and what of this database it holds for everybody. */
+    private StatusRow engine() {
+        var held = gnn.services().memory().uses().stream()
+            .filter(use -> use.user() == null && gnn.databaseName().equals(use.database()))
+            .map(use -> use.kind() + " " + use.name() + " (" + use.bytes() + " bytes)").toList();
+        return new StatusRow("engine", null, true, "Exact scan, float32 in blocks, the best rescored in double. "
+            + (held.isEmpty() ? "Nothing of this database is in memory yet; it is read when it is first asked for."
+                : "In memory, kept right by every commit: " + String.join(", ", held) + "."));
     }
 
     private static StatusRow onnxRuntime() {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.sample;
 
+import java.util.Arrays;
 import java.util.List;
+import org.eclipse.collections.api.set.primitive.LongSet;
+import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 
 /**
  * One sampled neighbourhood in the layout {@code padded-blocks/1} of the design. Node types {@code n} and relations
@@ -97,5 +100,23 @@ public final class PaddedBlocks {
     /** {@code seed}: positions in hop 0 of the seed type, one for each seed given, repeats allowed. */
     public int[] seeds() {
         return seeds;
+    }
+
+    /** Whether a model sees the same in both: nodes, neighbours, degrees and edge properties. */
+    public boolean isSameAs(PaddedBlocks other) {
+        return seedType == other.seedType && Arrays.equals(seeds, other.seeds) && Arrays.deepEquals(nodeIds, other.nodeIds)
+            && Arrays.deepEquals(hops, other.hops) && Arrays.deepEquals(neighbours, other.neighbours)
+            && Arrays.deepEquals(degrees, other.degrees) && Arrays.deepEquals(edges, other.edges);
+    }
+
+    /** The nodes reached at a hop, of all types. */
+    public LongSet reached(int h) {
+        var found = new LongHashSet();
+        for (int n = 0; n < hops.length; n++) {
+            for (var row : hops[n][h]) {
+                found.add(nodeIds[n][row]);
+            }
+        }
+        return found;
     }
 }

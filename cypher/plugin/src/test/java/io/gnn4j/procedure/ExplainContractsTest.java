@@ -10,6 +10,7 @@ import io.gnn4j.artefact.Golden;
 import io.gnn4j.database.TestDatabase;
 import io.gnn4j.registry.Artefacts;
 import java.io.IOException;
+import java.util.Comparator;
 import java.util.Map;
 import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.AfterEach;
@@ -85,13 +86,30 @@ class ExplainContractsTest {
     @Test
     void whatAnItemAddsIsWhatTheScoreFallsByWithoutIt() throws IOException {
         graph("padded_blocks");
+        serveByBlocks();
+        assertThat(compare(true)).isGreaterThan(4);
+    }
+
+    /** The model draws two items of a user: what is taken away changes which two. */
+    @Test
+    void thisHoldsForMoreItemsThanTheModelDrawsToo() throws IOException {
+        graph("padded_blocks");
+        query("UNWIND range(1, 15) AS n CREATE (:Item {id: 200 + n, price: 3.5 * n, category: ['book', 'film'][n % 2], tags: ['new']})");
+        query("CREATE (:User {id: 9, age: 40, member: true, taste: [0.5, -1.0]})");
+        query("MATCH (u:User {id: 9}), (i:Item) WHERE i.id > 101 CREATE (u)-[:BUY {at: i.id}]->(i)");
+        query("MATCH (u:User), (i:Item) WHERE u.id < 4 AND i.id % 4 = u.id CREATE (u)-[:BUY {at: 5000}]->(i)");
+        query("MATCH (i:Item), (j:Item) WHERE i.id > 200 AND j.id = i.id + 1 CREATE (i)-[:SIMILAR {weight: 0.25}]->(j)");
+        serveByBlocks();
+        assertThat(compare(true)).isGreaterThan(18 * 18);
+    }
+
+    private static void serveByBlocks() throws IOException {
         query("CALL db.createRelationshipType('FOLLOWS')");
         query("CALL gnn.model.load('hand', $core)", Map.of("core", Artefacts.zip(ZipEntry.STORED,
             "manifest.json", Golden.bytes("padded_blocks/manifest.json"), "model.onnx", Golden.bytes("padded_blocks/model.onnx"))));
         query("CALL gds.graph.project('hand', ['User', 'Item'], {BUY: {}, SIMILAR: {properties: 'weight'}, FOLLOWS: {}})");
         query("CALL gnn.embed.propagate('hand', {model: 'hand', version: 1})");
         query("CALL gnn.model.alias('hand', 'hand')");
-        assertThat(compare(true)).isGreaterThan(4);
     }
 
     /** @return how many contributions were compared with the score without the item */
@@ -110,7 +128,9 @@ class ExplainContractsTest {
             var rows = query(EXPLAIN, Map.of("user", user, "item", item));
             assertThat(rows.stream().mapToDouble(row -> (double) row.get("contribution")).sum()).isCloseTo(before, within(1e-5));
             assertThat(rows.get(rows.size() - 1).get("via") == null).isEqualTo(rest);
-            for (var row : rows.subList(0, rows.size() - (rest ? 1 : 0))) {
+            var parts = rows.subList(0, rows.size() - (rest ? 1 : 0));
+            assertThat(parts.stream().map(row -> (Double) row.get("contribution"))).isSortedAccordingTo(Comparator.reverseOrder());
+            for (var row : parts) {
                 try (var tx = TestDatabase.begin()) {
                     tx.execute("MATCH (:User {id: $user})-[r:BUY|VIEW]->(:Item {id: $via}) DELETE r",
                         Map.of("user", user, "via", row.get("via"))).close();
