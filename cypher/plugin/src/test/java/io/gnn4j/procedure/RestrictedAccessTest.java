@@ -25,6 +25,7 @@ import org.neo4j.internal.kernel.api.LabelsSupplier;
 import org.neo4j.internal.kernel.api.connectioninfo.ClientConnectionInfo;
 import org.neo4j.internal.kernel.api.security.AccessMode;
 import org.neo4j.internal.kernel.api.security.AuthSubject;
+import org.neo4j.internal.kernel.api.security.PermissionState;
 import org.neo4j.internal.kernel.api.security.SecurityContext;
 import org.neo4j.internal.kernel.api.security.StaticAccessMode;
 import org.neo4j.kernel.api.KernelTransaction;
@@ -73,6 +74,7 @@ class RestrictedAccessTest {
             (proxy, method, arguments) -> switch (method.getName()) {
                 case "allowsTraverseAllLabels", "allowsTraverseAllNodesWithLabel", "allowsTraverseAndReadAllMatchingNodeProperties" ->
                     false;
+                case "shouldBoostProcedure", "shouldBoostFunction", "shouldBoostAggregatingFunction" -> PermissionState.NOT_GRANTED;
                 case "disallowsTraverseLabel" -> arguments[0].equals(label);
                 case "allowsTraverseNode" -> arguments[0] instanceof LabelsSupplier labels
                     ? !labels.getLabels().contains(label) : !has((int[]) arguments[0], label);
@@ -159,8 +161,9 @@ class RestrictedAccessTest {
     @Test
     void reasonsGoOverWhatMayBeReadAlone() {
         deploy("item_weights", "weights.arrow");
-        var explain = "MATCH (u:User), (i:Item) WITH u, i ORDER BY u.id, i.id CALL gnn.explain.stream(u, i)"
-            + " YIELD path, contribution RETURN u.id AS user, i.id AS item, [n IN nodes(path) | n.id] AS path, contribution";
+        var explain = "MATCH (u:User) CALL gnn.recommend.stream(u, {seen: []}) YIELD node AS i, origin"
+            + " WITH u, i, origin ORDER BY u.id, i.id WHERE origin = 'exact' CALL gnn.explain.stream(u, i) YIELD path, contribution"
+            + " RETURN u.id AS user, i.id AS item, [n IN nodes(path) | n.id] AS path, contribution";
         assertThat(rowsOf(explain)).isNotEmpty();
         query("MATCH (i:Item {id: 101}) SET i:Secret");
         assertThat(hides(explain)).isTrue();
