@@ -122,6 +122,10 @@ def fast_type(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+EXPONENTIALS = 2**18
+"""Numbers that are turned into exponentials and summed at a time, on the CPU."""
+
+
 class FullSoftmax:
     """Softmax over all items the user does not have, for every positive of a batch of users.
 
@@ -162,9 +166,8 @@ class FullSoftmax:
             top = share.amax(dim=1, keepdim=True).clamp_(min=torch.finfo(share.dtype).min)
             share.sub_(top)
             shift = top[:, 0].to(users.dtype)
-        share.exp_()
         # A user who has every item has no denominator: nothing to push away, gradient 0.
-        total = share.sum(dim=1, dtype=users.dtype).clamp_(min=1e-30)
+        total = _exponentials(share, users.dtype).clamp_(min=1e-30)
         factor = (weight / total)[:, None]
         d_users = (share @ small).to(users.dtype) * factor
         d_items = (share.t() @ (users * factor).to(self.dtype)).to(users.dtype)
@@ -201,6 +204,18 @@ class FullSoftmax:
         return _FullSoftmaxFunction.apply(
             F.normalize(users, dim=1), items, rows, columns, weight, candidates, self
         )
+
+
+def _exponentials(block: Tensor, dtype: torch.dtype) -> Tensor:
+    """Turns a block [B, I] into its exponentials, in place; row sums [B] in ``dtype``.
+
+    On the CPU by a few rows at a time: a sum in another type copies what it sums, and that copy should stay
+    in the cache.
+    """
+    if block.device.type != "cpu":
+        return block.exp_().sum(dim=1, dtype=dtype)
+    rows = max(1, EXPONENTIALS // max(1, block.shape[1]))
+    return torch.cat([part.exp_().sum(dim=1, dtype=dtype) for part in block.split(rows)])
 
 
 class _FullSoftmaxFunction(torch.autograd.Function):

@@ -98,6 +98,129 @@ def spmm_add(pointer, index, data, table, out, sign):
                 out[r, d] += w * table[j, d]
 
 
+@nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)
+def _propagate(pointer, index, data, cuts, table, base, with_base, out):
+    # Four neighbours at a time: a row of `out` is read and written once for four, and their rows of `table`
+    # are on their way together. The order of a row's sum does not depend on the number of threads.
+    width = out.shape[1]
+    for part in nb.prange(len(cuts) - 1):
+        for r in range(cuts[part], cuts[part + 1]):
+            if with_base:
+                for d in range(width):
+                    out[r, d] = base[r, d]
+            else:
+                for d in range(width):
+                    out[r, d] = np.float32(0.0)
+            p, end = pointer[r], pointer[r + 1]
+            while p + 4 <= end:
+                a, b, c, e = data[p], data[p + 1], data[p + 2], data[p + 3]
+                i, j, k, m = (
+                    np.uint64(index[p]),
+                    np.uint64(index[p + 1]),
+                    np.uint64(index[p + 2]),
+                    np.uint64(index[p + 3]),
+                )
+                for d in range(width):
+                    out[r, d] += (a * table[i, d] + b * table[j, d]) + (c * table[k, d] + e * table[m, d])
+                p += 4
+            while p < end:
+                a = data[p]
+                i = np.uint64(index[p])
+                for d in range(width):
+                    out[r, d] += a * table[i, d]
+                p += 1
+
+
+@nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)
+def _propagate_rows(pointer, index, data, rows, table, base, with_base, out):
+    width = out.shape[1]
+    for b in nb.prange(len(rows)):
+        r = rows[b]
+        for d in range(width):
+            out[b, d] = base[r, d] if with_base else np.float32(0.0)
+        for p in range(pointer[r], pointer[r + 1]):
+            w = data[p]
+            j = np.uint64(index[p])
+            for d in range(width):
+                out[b, d] += w * table[j, d]
+
+
+@nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)
+def _propagate_marked(pointer, index, data, cuts, marked, table, base, with_base, out):
+    width = out.shape[1]
+    for part in nb.prange(len(cuts) - 1):
+        for r in range(cuts[part], cuts[part + 1]):
+            for d in range(width):
+                out[r, d] = base[r, d] if with_base else np.float32(0.0)
+            for p in range(pointer[r], pointer[r + 1]):
+                j = np.uint64(index[p])
+                if marked[j]:
+                    w = data[p]
+                    for d in range(width):
+                        out[r, d] += w * table[j, d]
+
+
+@nb.njit(cache=True, nogil=True)
+def add_rows(rows, values, out):
+    """out[rows] += values, [B] and [B, D] into [R, D]; a row may stand there twice."""
+    for b in range(len(rows)):
+        r = rows[b]
+        for d in range(out.shape[1]):
+            out[r, d] += values[b, d]
+
+
+class RowProducts:
+    """Products of one CSR matrix [R, C] with dense tables [C, D] float32, made many times in training.
+
+    Each row is summed in storage order; the rows are cut into parts of about as many entries each.
+    """
+
+    PARTS = 128
+
+    def __init__(self, matrix: sp.csr_array) -> None:
+        self.csr = (
+            matrix.indptr.astype(np.int32, copy=False),
+            matrix.indices.astype(np.int32, copy=False),
+            matrix.data.astype(np.float32, copy=False),
+        )
+        self.shape = matrix.shape
+        self.cuts = np.searchsorted(self.csr[0], np.linspace(0, matrix.nnz, self.PARTS + 1))
+        self.cuts[0], self.cuts[-1] = 0, matrix.shape[0]
+
+    def times(
+        self, table: NDArray[np.float32], base: NDArray[np.float32] | None, out: NDArray[np.float32]
+    ) -> None:
+        """out [R, D] = base [R, D] (or 0) + matrix @ table."""
+        _propagate(*self.csr, self.cuts, table, out if base is None else base, base is not None, out)
+
+    def rows(
+        self,
+        rows: NDArray[np.int64],
+        table: NDArray[np.float32],
+        base: NDArray[np.float32] | None,
+        out: NDArray[np.float32],
+    ) -> None:
+        """out [B, D] = the same at ``rows`` [B] only."""
+        _propagate_rows(*self.csr, rows, table, out if base is None else base, base is not None, out)
+
+    def marked(
+        self,
+        rows: NDArray[np.int64],
+        values: NDArray[np.float32],
+        base: NDArray[np.float32] | None,
+        out: NDArray[np.float32],
+    ) -> None:
+        """out [R, D] = base [R, D] (or 0) + matrix @ a table that holds ``values`` [B, D] at ``rows`` [B],
+        added up where a row stands there twice, and zeros elsewhere."""
+        marked = np.zeros(self.shape[1], np.bool_)
+        marked[rows] = True
+        table = np.empty((self.shape[1], values.shape[1]), np.float32)
+        table[rows] = 0  # the other rows are never read
+        add_rows(rows, values, table)
+        given = base is not None
+        _propagate_marked(*self.csr, self.cuts, marked, table, base if given else out, given, out)
+
+
 @nb.njit(cache=True, nogil=True)
 def _mark_largest(pointer, index, data, count, keep):
     heap = np.empty(count, data.dtype)

@@ -11,7 +11,7 @@ spectral start. Without user vectors an old and a new user are the same case, an
 saved at no loss.
 The length of q(u) does not matter for the ranking, so it is left out of the loss.
 
-Cost of an epoch: users / batch times (2 (L+1) sparse products + 6 batch x items x D flops).
+Cost of an epoch: users / batch times (4 (L/2, rounded down) sparse products + 6 batch x items x D flops).
 Source: He et al. 2020, "LightGCN: Simplifying and powering graph convolution network for recommendation";
 the loss and weights as in ``fism``.
 """
@@ -155,7 +155,7 @@ class _Learner(BatchLearner):
         batch = self.batches.batch(moment)
         if self.softmax is None:
             self.softmax = FullSoftmax(self.temperature, fast_type(moment.device))
-        users, items = self.propagate(self.table())
+        users, items = self.propagate(self.table(), batch.users)
         # Layers are averaged for serving; the softmax wants the plain sum, whose scale the temperature is
         # set for.
         items = items * (self.propagate.layers + 1)
@@ -163,7 +163,7 @@ class _Learner(BatchLearner):
         if self.negatives is not None and self.negatives < items.shape[0]:
             drawn = np.sort(moment.rng.choice(items.shape[0], self.negatives, replace=False))
             candidates = torch.from_numpy(drawn).to(moment.device)
-        loss = self.softmax(users[batch.users], items, batch.rows, batch.columns, batch.weight, candidates)
+        loss = self.softmax(users, items, batch.rows, batch.columns, batch.weight, candidates)
         return loss / len(batch.users)
 
     @torch.no_grad()

@@ -4,8 +4,8 @@
 
 Kept to reproduce papers and to compare with; ``lightgcn`` (base vectors on items only) serves new users as
 well
-as old ones and has half the parameters. Cost of a step: 4 L sparse products of the whole graph, so take
-large batches.
+as old ones and has half the parameters. Cost of a step: 4 (L - 1) sparse products of the whole graph and four
+that touch only the batch's neighbours, so take large batches.
 Source: He et al. 2020, "LightGCN: Simplifying and powering graph convolution network for recommendation".
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from gds_pipelines.losses import bpr
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
 from gds_pipelines.models.batches import BatchLearner, PairBatches, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.models.propagation import FullPropagation
+from gds_pipelines.models.propagation import FullPropagation, MeanPropagation
 from gds_pipelines.training import Moment
 
 
@@ -58,7 +59,9 @@ class LightGCNFull(UserVectorRecommender):
 
 
 class GraphLearner(BatchLearner):
-    """Base vectors of both sides, propagated whole in every step; BPR on the result."""
+    """Base vectors of both sides, propagated in every step; BPR on the result."""
+
+    propagation: ClassVar[type[MeanPropagation] | type[FullPropagation]] = MeanPropagation
 
     def __init__(
         self, model: UserVectorRecommender, interactions: Interactions, validation: Interactions | None
@@ -70,7 +73,8 @@ class GraphLearner(BatchLearner):
         self.epochs, self.learning_rate = chosen.epochs, chosen.learning_rate
         self.batches = PairBatches(interactions, chosen.batch_pairs, chosen.negatives)
         self.fingerprint = self.batches.fingerprint
-        self.propagate = FullPropagation(interactions, chosen.layers)
+        self.propagate = self.propagation(interactions, chosen.layers)
+        self.known_users = interactions.user_degrees > 0
         start = torch.Generator().manual_seed(model.seed)
         for name, rows in (("users", interactions.n_users), ("items", interactions.n_items)):
             setattr(
@@ -78,32 +82,38 @@ class GraphLearner(BatchLearner):
             )
         self.model, self.validation = model, validation
 
-    def final(self, layers: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Users [U, D] and items [I, D] from the layers 0..L."""
-        return tuple(torch.stack(side).mean(dim=0) for side in zip(*layers, strict=True))
+    def final(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Users [U, D] and items [I, D] after propagation."""
+        return self.propagate(self.users, self.items)
 
     def ranking_loss(
-        self, batch: tuple[torch.Tensor, ...], users: torch.Tensor, items: torch.Tensor
+        self, batch: tuple[torch.Tensor, ...], vectors: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
-        """BPR of a batch plus the penalty on its base vectors."""
+        """BPR of a batch plus the penalty on its base vectors.
+
+        Args:
+            batch: users [B], items [B], negatives [B, S], weights [B].
+            vectors: [B, D] of the users and [B + B S, D] of the items and then the negatives, propagated;
+                their base vectors in the same order.
+        """
         who, liked, negatives, weights = batch
-        p, q = users[who], items[liked]
-        n = items[negatives.flatten()].view(*negatives.shape, -1)
+        (p, items), base = vectors[:2], vectors[2:]
+        q, n = items[: len(liked)], items[len(liked) :].view(*negatives.shape, -1)
         positive, negative = (p * q).sum(dim=1), torch.bmm(n, p[:, :, None])[:, :, 0]
-        base = self.users[who].square().sum() + self.items[liked].square().sum()
-        base = base + self.items[negatives.flatten()].square().sum() / negatives.shape[1]
-        return bpr(positive, negative, weights) + self.chosen.regularization * base / (2 * len(who))
+        squares = base[0].square().sum() + base[1][: len(liked)].square().sum()
+        squares = squares + base[1][len(liked) :].square().sum() / negatives.shape[1]
+        return bpr(positive, negative, weights) + self.chosen.regularization * squares / (2 * len(who))
 
     def forward(self, moment: Moment) -> torch.Tensor:
-        users, items = self.final(self.propagate(self.users, self.items))
-        return self.ranking_loss(self.batches.batch(moment), users, items)
+        batch = self.batches.batch(moment)
+        return self.ranking_loss(batch, self.propagate.at(self.users, self.items, *rows_of(batch)))
 
     @torch.no_grad()
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """User and item vectors after propagation; the vector of a user without interactions is zero."""
-        users, items = self.final(self.propagate(self.users, self.items))
+        users, items = self.final()
         users, items = users.cpu().numpy().copy(), items.cpu().numpy().copy()
-        users[~self.propagate.known_users] = 0
+        users[~self.known_users] = 0
         return users, items
 
     def evaluate(self) -> Mapping[str, float] | None:
@@ -111,3 +121,9 @@ class GraphLearner(BatchLearner):
             return None
         self.model._users, self.model._items = self.vectors()
         return validation_figures(self.model, self.validation)
+
+
+def rows_of(batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Users [B], and items [B + B S] of a batch: those of the pairs, then the negatives."""
+    who, liked, negatives, _ = batch
+    return who, torch.cat([liked, negatives.flatten()])

@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.losses import contrast
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
-from gds_pipelines.models.lightgcn_full import GraphLearner
+from gds_pipelines.models.lightgcn_full import GraphLearner, rows_of
 from gds_pipelines.models.parameters import Parameters, param
+from gds_pipelines.models.propagation import FullPropagation
 from gds_pipelines.training import Moment
 
 
@@ -59,8 +60,10 @@ class XSimGCL(UserVectorRecommender):
 
 
 class _Learner(GraphLearner):
-    def final(self, layers: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
-        return super().final(layers[1:])
+    propagation = FullPropagation
+
+    def final(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return mean(self.propagate(self.users, self.items))
 
     def forward(self, moment: Moment) -> torch.Tensor:
         chosen = self.chosen
@@ -71,11 +74,19 @@ class _Learner(GraphLearner):
             return layer + chosen.noise * layer.sign() * F.normalize(noise, dim=1)
 
         layers = self.propagate(self.users, self.items, disturb)
-        users, items = self.final(layers)
+        users, items = mean(layers)
         batch = self.batches.batch(moment)
-        loss = self.ranking_loss(batch, users, items)
+        whose, which = rows_of(batch)
+        base = self.users[whose], self.items[which]
+        loss = self.ranking_loss(batch, (users[whose], items[which], *base))
         other_users, other_items = layers[min(chosen.contrast_layer, chosen.layers)]
         who, liked = batch[0].unique(), batch[1].unique()
         views = contrast(users[who], other_users[who], temperature=chosen.temperature)
         views = views + contrast(items[liked], other_items[liked], temperature=chosen.temperature)
         return loss + chosen.contrast_weight * views
+
+
+def mean(layers: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Users [U, D] and items [I, D]: the mean of the layers 1..L of 0..L."""
+    users, items = (torch.stack(side[1:]).mean(dim=0) for side in zip(*layers, strict=True))
+    return users, items
