@@ -15,67 +15,86 @@ RESCORED = 64
 """How many rows beyond k the float32 scan keeps for the exact second look."""
 
 
+@nb.njit(cache=True, nogil=True)
+def _select_row(row, excluded, floor, heap_v, heap_i):
+    """The best of one row into ``heap_v`` and ``heap_i`` [K], which hold -inf and -1 where none is left."""
+    k = len(heap_i)
+    size = 0
+    p = 0
+    end = len(excluded)
+    for j in range(len(row)):
+        if p < end and excluded[p] == j:
+            p += 1
+            continue
+        v = row[j]
+        if not v > floor:  # also leaves NaN out
+            continue
+        if size < k:
+            # Sift up: the root is the worst, that is the smallest value, on ties the largest index.
+            at = size
+            size += 1
+            while at > 0:
+                up = (at - 1) >> 1
+                if heap_v[up] > v or (heap_v[up] == v and heap_i[up] < j):
+                    heap_v[at] = heap_v[up]
+                    heap_i[at] = heap_i[up]
+                    at = up
+                else:
+                    break
+            heap_v[at] = v
+            heap_i[at] = j
+        elif v > heap_v[0]:  # on a tie the earlier, smaller index stays
+            at = 0
+            while True:
+                low = 2 * at + 1
+                if low >= size:
+                    break
+                other = low + 1
+                if other < size and (
+                    heap_v[other] < heap_v[low]
+                    or (heap_v[other] == heap_v[low] and heap_i[other] > heap_i[low])
+                ):
+                    low = other
+                if heap_v[low] < v or (heap_v[low] == v and heap_i[low] > j):
+                    heap_v[at] = heap_v[low]
+                    heap_i[at] = heap_i[low]
+                    at = low
+                else:
+                    break
+            heap_v[at] = v
+            heap_i[at] = j
+    for a in range(1, size):  # insertion sort: best first, ties by smaller index
+        v = heap_v[a]
+        i = heap_i[a]
+        b = a - 1
+        while b >= 0 and (heap_v[b] < v or (heap_v[b] == v and heap_i[b] > i)):
+            heap_v[b + 1] = heap_v[b]
+            heap_i[b + 1] = heap_i[b]
+            b -= 1
+        heap_v[b + 1] = v
+        heap_i[b + 1] = i
+
+
 @nb.njit(parallel=True, cache=True, nogil=True)
 def _select(scores, pointer, excluded, floor, items, values):
-    rows, width = scores.shape
-    k = items.shape[1]
-    for r in nb.prange(rows):
-        heap_v = values[r]
-        heap_i = items[r]
-        size = 0
-        p = pointer[r]
-        end = pointer[r + 1]
-        for j in range(width):
-            if p < end and excluded[p] == j:
-                p += 1
-                continue
-            v = scores[r, j]
-            if not v > floor:  # also leaves NaN out
-                continue
-            if size < k:
-                # Sift up: the root is the worst, that is the smallest value, on ties the largest index.
-                at = size
-                size += 1
-                while at > 0:
-                    up = (at - 1) >> 1
-                    if heap_v[up] > v or (heap_v[up] == v and heap_i[up] < j):
-                        heap_v[at] = heap_v[up]
-                        heap_i[at] = heap_i[up]
-                        at = up
-                    else:
-                        break
-                heap_v[at] = v
-                heap_i[at] = j
-            elif v > heap_v[0]:  # on a tie the earlier, smaller index stays
-                at = 0
-                while True:
-                    low = 2 * at + 1
-                    if low >= size:
-                        break
-                    other = low + 1
-                    if other < size and (
-                        heap_v[other] < heap_v[low]
-                        or (heap_v[other] == heap_v[low] and heap_i[other] > heap_i[low])
-                    ):
-                        low = other
-                    if heap_v[low] < v or (heap_v[low] == v and heap_i[low] > j):
-                        heap_v[at] = heap_v[low]
-                        heap_i[at] = heap_i[low]
-                        at = low
-                    else:
-                        break
-                heap_v[at] = v
-                heap_i[at] = j
-        for a in range(1, size):  # insertion sort: best first, ties by smaller index
-            v = heap_v[a]
-            i = heap_i[a]
-            b = a - 1
-            while b >= 0 and (heap_v[b] < v or (heap_v[b] == v and heap_i[b] > i)):
-                heap_v[b + 1] = heap_v[b]
-                heap_i[b + 1] = heap_i[b]
-                b -= 1
-            heap_v[b + 1] = v
-            heap_i[b + 1] = i
+    for r in nb.prange(len(scores)):
+        _select_row(scores[r], excluded[pointer[r] : pointer[r + 1]], floor, values[r], items[r])
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _select_sums(first, factors, second, third, factor_of, weights, pointer, excluded, items):
+    width = first.shape[1]
+    for r in nb.prange(len(first)):
+        row = np.empty(width, np.float32)
+        values = np.empty(items.shape[2], np.float32)
+        for c in range(len(factor_of)):
+            factor = factors[factor_of[c]]
+            for j in range(width):
+                row[j] = first[r, j] * factor[j] + weights[c, 0] * second[r, j]
+            if weights[c, 1] != 0:
+                for j in range(width):
+                    row[j] += weights[c, 1] * third[j]
+            _select_row(row, excluded[pointer[r] : pointer[r + 1]], np.float32(-np.inf), values, items[c, r])
 
 
 def top_k(
@@ -98,14 +117,45 @@ def top_k(
     rows = scores.shape[0]
     items = np.full((rows, k), -1, np.int64)
     values = np.full((rows, k), -np.inf, scores.dtype)
-    if exclude is None:
-        pointer, excluded = np.zeros(rows + 1, np.int32), np.zeros(0, np.int32)
-    else:
-        if not exclude.has_sorted_indices:
-            exclude = exclude.sorted_indices()
-        pointer, excluded = exclude.indptr, exclude.indices
+    pointer, excluded = _excluded(exclude, rows)
     _select(np.ascontiguousarray(scores), pointer, excluded, scores.dtype.type(floor), items, values)
     return items, values
+
+
+def top_k_of_sums(
+    first: NDArray[np.float32],
+    factors: NDArray[np.float32],
+    second: NDArray[np.float32],
+    third: NDArray[np.float32],
+    factor_of: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    k: int,
+    exclude: sp.csr_array | None = None,
+) -> NDArray[np.int64]:
+    """``top_k`` of first * factors[f] + w * second + v * third for many choices of f, w and v.
+
+    Each sum is made row by row and never kept.
+
+    Args:
+        first, second: [B, I].
+        factors: [F, I]; third: [I].
+        factor_of: [C] rows of ``factors``.
+        weights: [C, 2], w and v.
+    Returns:
+        [C, B, K] items, -1 = no candidate.
+    """
+    items = np.full((len(factor_of), len(first), k), -1, np.int64)
+    _select_sums(first, factors, second, third, factor_of, weights, *_excluded(exclude, len(first)), items)
+    return items
+
+
+def _excluded(exclude: sp.csr_array | None, rows: int) -> tuple[NDArray, NDArray]:
+    """Pointer and ascending columns of what is left out."""
+    if exclude is None:
+        return np.zeros(rows + 1, np.int32), np.zeros(0, np.int32)
+    if not exclude.has_sorted_indices:
+        exclude = exclude.sorted_indices()
+    return exclude.indptr, exclude.indices
 
 
 def reorder(

@@ -68,7 +68,7 @@ class TrainingOptions:
         accelerator: 'auto' (a GPU where there is one), 'cpu', 'cuda', …, as Fabric has them.
         devices: number of devices; more than one trains data-parallel (gloo on CPU, NCCL on GPUs).
         precision: '32-true', 'bf16-mixed', '16-mixed'; None lets the model choose.
-        threads: CPU threads of torch and numba; None keeps what is set.
+        threads: CPU threads of torch, numba and the BLAS of numpy; None keeps what is set.
         directory: where checkpoint and TensorBoard logs go; None keeps nothing on disk.
         resume: go on from a checkpoint in ``directory`` when it is of the same run.
         checkpoint_seconds: at most this much work is lost when the process is killed.
@@ -210,12 +210,18 @@ class TrainingReport:
 
 
 def use_threads(count: int | None) -> None:
-    """Set the CPU threads of torch and numba; None keeps what is set."""
+    """Set the CPU threads of torch, numba and the BLAS of numpy; None keeps what is set.
+
+    Threads of a BLAS that has more than it is given cores for spin while they wait: on a busy machine a model
+    of many small products took ten times its processor time.
+    """
     if count is None:
         return
     import numba
+    import threadpoolctl
 
     torch.set_num_threads(count)
+    threadpoolctl.threadpool_limits(count, user_api="blas")
     numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
 
 

@@ -31,7 +31,7 @@ from gds_pipelines.models.fism import FISM, FISMParameters
 from gds_pipelines.models.kernels import exact_dot, walk_rows
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.payload import ItemPropagation
-from gds_pipelines.ranking import top_k
+from gds_pipelines.ranking import top_k_of_sums
 from gds_pipelines.training import TrainingOptions
 
 WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -342,25 +342,24 @@ class _Search:
             self.best, self.value = listed[best], float(values[best])
 
     def _values(self, choices: list[Choice]) -> NDArray[np.float64]:
-        """Sum over users of recall@20 and nDCG@20 for choices of one encoder."""
+        """Sum over users of recall@20 and nDCG@20 for choices of one encoder and one walk."""
         model, train = self.model, self.train
         model._set(train, self.encoders[choices[0].encoder], choices[0])
+        ages = list(dict.fromkeys((one.freshness, one.half_life) for one in choices))
+        first = [next(one for one in choices if (one.freshness, one.half_life) == age) for age in ages]
+        lengths = np.stack([model._length(train, one) for one in first])
+        length_of = np.array([ages.index((one.freshness, one.half_life)) for one in choices])
+        weights = np.array([(one.weight, one.popularity) for one in choices], np.float32)
         width, totals = min(20, train.n_items), np.zeros(len(choices))
-        lengths = {(one.freshness, one.half_life): model._length(train, one) for one in choices}
         for block in model._blocks(self.users):
             histories = train.histories(block, model.history_limit)
-            logits, walks = model._logits(histories), {}
+            scores = (model._logits(histories), lengths, np.log(model._walks(histories)), model._popular)
+            lists = top_k_of_sums(*scores, length_of, weights, width, train.matrix[block])
             held = self.held.user_degrees[block]
-            for at, one in enumerate(choices):
-                if one.walk not in walks:
-                    model._steps(one.walk)
-                    walks[one.walk] = np.log(model._walks(histories))
-                score = logits * lengths[one.freshness, one.half_life]
-                score += np.float32(one.weight) * walks[one.walk]
-                if one.popularity:
-                    score += np.float32(one.popularity) * model._popular
-                items, _ = top_k(score, width, train.matrix[block])
-                hits = np.isin(block[:, None] * train.n_items + items, self.wanted) & (items >= 0)
+            for at, items in enumerate(lists):
+                places = block[:, None] * train.n_items + items
+                near = np.minimum(np.searchsorted(self.wanted, places), len(self.wanted) - 1)
+                hits = (self.wanted[near] == places) & (items >= 0)
                 totals[at] += metrics.recall(hits, held).sum() + metrics.ndcg(hits, held).sum()
         return totals
 

@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse as sp
 
 from gds_pipelines.models.kernels import exact_dot, keep_largest
-from gds_pipelines.ranking import reorder, top_k
+from gds_pipelines.ranking import reorder, top_k, top_k_of_sums
 
 
 @pytest.mark.parametrize("k", [1, 5, 40])
@@ -24,6 +24,22 @@ def test_top_k_leaves_out_what_is_not_above_the_floor():
     items, values = top_k(np.array([[0.0, 2.0, -1.0, 1.0]]), 3, floor=0.0)
     assert items.tolist() == [[1, 3, -1]]
     assert values.tolist() == [[2.0, 1.0, -np.inf]]
+
+
+def test_top_k_of_sums_equals_top_k_of_each_sum():
+    rng = np.random.default_rng(4)
+    first, second = rng.standard_normal((2, 12, 50)).astype(np.float32)
+    factors, third = rng.random((3, 50)).astype(np.float32), rng.standard_normal(50).astype(np.float32)
+    factor_of = np.array([0, 2, 1, 1])
+    weights = np.array([(0, 0), (1.5, 0), (0.5, -2), (0, 1)], np.float32)
+    left_out = rng.random((12, 50)) < 0.8
+    left_out[3] = True
+    exclude = sp.csr_array(left_out)
+    found = top_k_of_sums(first, factors, second, third, factor_of, weights, 7, exclude)
+    for at, (factor, (near, popular)) in enumerate(zip(factor_of, weights, strict=True)):
+        expected, _ = top_k(first * factors[factor] + near * second + popular * third, 7, exclude)
+        assert found[at].tolist() == expected.tolist()
+    assert (found[:, 3] == -1).all()
 
 
 def test_reorder_puts_ties_by_smaller_index_and_gaps_last():
