@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -12,7 +13,10 @@ from gds_pipelines.client.results import JobState
 from gds_pipelines.errors import PipelineError
 
 ENDED = frozenset({"FINISHED", "FAILED", "CANCELED"})
+SCHEDULED = "SCHEDULED"
 _POLL_SECONDS = 1.0
+_PATIENCE_SECONDS = 10.0
+log = logging.getLogger(__name__)
 
 
 class Job:
@@ -37,7 +41,7 @@ class Job:
         return JobState.model_validate(row)
 
     def status(self) -> str:
-        """PENDING, RUNNING, CANCELING, FINISHED, FAILED or CANCELED."""
+        """PENDING, RUNNING, CANCELING, FINISHED, FAILED or CANCELED; SCHEDULED for a schedule."""
         return self.details().status
 
     def done(self) -> bool:
@@ -49,15 +53,25 @@ class Job:
         Args:
             timeout: seconds; None waits for ever.
         Raises:
-            PipelineError: when the time is over, with what the job is doing.
+            PipelineError: when the time is over, with what the job is doing; for a schedule, which has no
+                end.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        began, told = time.monotonic(), False
+        until = None if timeout is None else began + timeout
         while (state := self.details()).status not in ENDED:
+            if state.status == SCHEDULED:
+                raise PipelineError(
+                    f"'{self._id}' is a schedule, and does not end by itself: {state.message} "
+                    "Wait for one of its jobs; see gnn.job.list()."
+                )
             if until is not None and time.monotonic() >= until:
                 raise PipelineError(
                     f"Job {self._id} is {state.status} after {timeout:g} s: {state.message or 'no message'}. "
                     "It goes on; see gnn.job.list() and gnn.worker.list(), or end it with cancel()."
                 )
+            if state.status == "PENDING" and not told and time.monotonic() - began > _PATIENCE_SECONDS:
+                log.warning("Job %s: %s", self._id, state.message)  # it may be that no worker is alive
+                told = True
             time.sleep(_POLL_SECONDS)
         return state
 
@@ -66,9 +80,8 @@ class Job:
         return self._calls.rows("CALL gnn.job.log($id, $config)", id=self._id, config=config)
 
     def cancel(self) -> JobState:
-        """Ask it to stop; a worker that is at it does so at its next report."""
-        self._calls.row("CALL gnn.job.cancel($id) YIELD status RETURN status", "WRITE", id=self._id)
-        return self.details()
+        """Ask it to stop; a worker that is at it does so at its next report. Ends a schedule."""
+        return JobState.model_validate(self._calls.row("CALL gnn.job.cancel($id)", "WRITE", id=self._id))
 
 
 class JobEndpoints:

@@ -11,7 +11,7 @@ from pandas import DataFrame
 from gds_pipelines.client.calls import Calls, configuration, graph_name
 from gds_pipelines.client.jobs import Job
 from gds_pipelines.client.models import RecommendationModel
-from gds_pipelines.client.results import Estimation, PipelineExists, PipelineInfo, TrainResult
+from gds_pipelines.client.results import Estimation, JobState, PipelineExists, PipelineInfo, TrainResult
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.task import Task
 
@@ -126,7 +126,7 @@ class RecommendationPipeline:
             state = self.job(result).wait(timeout)
             if state.status != "FINISHED":
                 raise PipelineError(f"Job {result.job_id} is {state.status}: {state.message or 'no message'}")
-            result = result.model_copy(update={"status": state.status, "model_info": state.model_info})
+            result = result.model_copy(update=_ended(state))
         return RecommendationModel(model_name, self._calls), result
 
     def job(self, result: TrainResult) -> Job:
@@ -199,6 +199,15 @@ class PipelineEndpoints:
 def _drop(calls: Calls, name: str, fail_if_missing: bool) -> PipelineInfo | None:
     row = calls.row("CALL gnn.pipeline.drop($name, $fail)", "WRITE", name=name, fail=fail_if_missing)
     return None if row is None else _info(row)
+
+
+def _ended(state: JobState) -> dict[str, Any]:
+    """What the answer of ``train`` says of a job that has finished."""
+    took = None
+    if state.started_at is not None and state.finished_at is not None:
+        took = round((state.finished_at - state.started_at).total_seconds() * 1000)
+    named = ("status", "model_info", "model_selection_stats", "message")
+    return {name: getattr(state, name) for name in named} | {"train_millis": took}
 
 
 def _info(row: Mapping[str, Any] | None) -> PipelineInfo:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 from graphdatascience.procedure_surface.api.base_result import BaseResult
+from pydantic import BeforeValidator
+
+
+def _native(value: Any) -> Any:
+    return value.to_native() if hasattr(value, "to_native") else value
+
+
+Moment = Annotated[datetime | None, BeforeValidator(_native)]
+"""A time of the driver as Python's own."""
 
 
 class PipelineInfo(BaseResult):
@@ -35,6 +45,7 @@ class TrainResult(BaseResult):
     model_selection_stats: dict[str, Any] | None = None
     train_millis: int | None = None
     configuration: dict[str, Any] | None = None
+    message: str | None = None
 
 
 class JobState(BaseResult):
@@ -51,13 +62,14 @@ class JobState(BaseResult):
     device: str | None = None
     worker: str | None = None
     attempt: int | None = None
-    submitted_at: Any = None
-    started_at: Any = None
-    finished_at: Any = None
+    submitted_at: Moment = None
+    started_at: Moment = None
+    finished_at: Moment = None
     time_left_millis: int | None = None
     message: str | None = None
     configuration: dict[str, Any] | None = None
     model_info: dict[str, Any] | None = None
+    model_selection_stats: dict[str, Any] | None = None
 
 
 class Estimation(BaseResult):

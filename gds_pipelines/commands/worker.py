@@ -64,8 +64,13 @@ def worker_command(
             sweep(connection)
             work = TrainingWork(connection, checkpoints or process.jobs_directory(), who, threads)
             worker = Worker(JobChannel(connection), work, name=who, device=device, poll=poll)
+
+            def end(*_: object) -> None:
+                worker.stop()
+                process.end_without_database(connection.target.uri)
+
             for one in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(one, lambda *_: worker.stop())
+                signal.signal(one, end)
             logging.getLogger("gds_pipelines.worker").info(
                 "%s works for %s on %s", who, connection.target.uri, device
             )

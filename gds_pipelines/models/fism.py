@@ -39,6 +39,7 @@ from gds_pipelines.models.kernels import spmm_add
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.propagation import normalized, sparse_tensor
 from gds_pipelines.models.spectral import spectral_start
+from gds_pipelines.models.warm_start import StartVectors
 from gds_pipelines.training import Moment, TrainingOptions, train
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-12
@@ -80,6 +81,7 @@ class FISM(PropagationRecommender):
         {"temperature": 0.15, "length": 0.05},
     )
     search_with: ClassVar = {"dimension": 64}
+    starts_warm = True
 
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
@@ -122,21 +124,36 @@ class _Learner(BatchLearner):
         self.epochs, self.learning_rate = chosen.epochs, chosen.learning_rate
         self.batches = UserBatches(interactions, chosen.batch_users, chosen.user_weight)
         self.fingerprint = self.batches.fingerprint
-        start = torch.from_numpy(spectral_start(normalized(interactions), chosen.dimension, model.seed))
-        for table in ("items", "sources"):
+        degrees = np.maximum(interactions.item_degrees, 1).astype(np.float64)
+        self.source_weight = (degrees**-chosen.source_power).astype(np.float32)
+        items = sources = spectral_start(normalized(interactions), chosen.dimension, model.seed)
+        if model.start is not None:
+            items, sources = self._warm(model.start, items, interactions.item_keys)
+        for table, begun in (("items", items), ("sources", sources)):
+            start = torch.from_numpy(begun)
             self.register_buffer(table, start.clone())
             self.register_buffer(f"{table}_mean", torch.zeros_like(start))
             self.register_buffer(f"{table}_square", torch.zeros_like(start))
-        degrees = np.maximum(interactions.item_degrees, 1).astype(np.float64)
         length = degrees**chosen.length
         self.register_buffer(
             "length", torch.from_numpy((length / length.mean()).astype(np.float32)), persistent=False
         )
-        self.source_weight = (degrees**-chosen.source_power).astype(np.float32)
         self.empty = interactions.item_degrees == 0
         self.exact = options.precision in ("32-true", "64-true")
         self.temperature, self.softmax = chosen.temperature, None
         self.model, self.validation = model, validation
+
+    def _warm(
+        self, start: StartVectors, table: NDArray[np.float32], keys: NDArray
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both tables where those of an earlier version ended; of e the direction, for that is learned."""
+        table = start.turned(table, keys)
+        items = start.over_items(table, keys)
+        # The length of a row is how slowly it turns: that of a fresh one.
+        norms = (np.linalg.norm(one, axis=1, keepdims=True) for one in (table, items))
+        fresh, given = (np.maximum(one, 1e-12) for one in norms)
+        sources = start.over_contexts(table * self.source_weight[:, None], keys)
+        return items * (fresh / given), sources / self.source_weight[:, None]
 
     def forward(self, moment: Moment) -> torch.Tensor:
         raise TypeError("fism takes whole steps by `advance`")

@@ -7,12 +7,16 @@ with the same number misleads nobody.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -22,7 +26,11 @@ from gds_pipelines.server.home import HOME_VARIABLE, Home, write_private
 from gds_pipelines.server.process import password_file
 from gds_pipelines.server.settings import WORKER
 
+log = logging.getLogger(__name__)
+
 STOP_SECONDS = 60
+AWAY_SECONDS = 3.0
+_LOOK_SECONDS = 1.0
 
 
 def worker_name() -> str:
@@ -59,6 +67,37 @@ def user_for(uri: str | None) -> str | None:
 def jobs_directory() -> Path:
     """Where folders of jobs are kept when no other place is named."""
     return Home.default().root / "jobs"
+
+
+def end_without_database(uri: str, seconds: float = AWAY_SECONDS) -> None:
+    """Have this process end when it was told to and nobody answers at ``uri``, whatever it waits for then.
+
+    The driver tries for half a minute, and cannot be told to stop. There is nobody to hand a job back to: its
+    lease runs out, as after a kill. While the database answers, the work ends by itself at its next good
+    moment.
+
+    Args:
+        seconds: how long a database may be away before it is not waited for.
+    """
+
+    def watch() -> None:
+        time.sleep(seconds)
+        while answers(uri):
+            time.sleep(_LOOK_SECONDS)
+        log.warning("Ends without a word to Neo4j, which is away; its job goes on when the lease has run out")
+        os._exit(0)
+
+    threading.Thread(target=watch, name="end", daemon=True).start()
+
+
+def answers(uri: str) -> bool:
+    """Whether anything takes a connection at the address of a driver."""
+    parts = urlsplit(uri)
+    try:
+        with socket.create_connection((parts.hostname or "localhost", parts.port or 7687), _LOOK_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 # ---------------------------------------------------------------- beside the embedded server

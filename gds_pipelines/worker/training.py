@@ -250,7 +250,12 @@ class _Attempt:
         items, users = found.types == job.task.recommend, found.types == job.task.to
         self._beat.say(f"Begins with the vectors of {serving.reference}")
         return StartVectors(
-            winner.model, found.keys[items], found.vector[items], found.keys[users], found.vector[users]
+            winner.model,
+            found.keys[items],
+            found.vector[items],
+            found.keys[users],
+            found.vector[users],
+            None if found.context is None else found.context[items],
         )
 
     def _options(self) -> TrainingOptions:

@@ -9,6 +9,7 @@ the paired difference in nDCG@20 is above 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -108,12 +109,13 @@ def judge(
             f"it. Train with deploy: 'always' to replace it."
         )
     moment = max(cutoff, trained)
+    said = datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     late = whole.times >= moment
     test = whole.keep(late)
     users = int((test.user_degrees > 0).sum())
     if users < MIN_USERS:
         return no(
-            f"Not deployed: only {users} users have events after {moment}, the later of the two training "
+            f"Not deployed: only {users} users have events after {said}, the later of the two training "
             f"cut-offs; {MIN_USERS} are needed to judge. Train again when there is more."
         )
     mine, keys = per_user(measured, whole.keep(~late), test)
@@ -127,7 +129,7 @@ def judge(
     found = statistics.difference(mine[both], np.array([theirs[keys[at]] for at in both]))
     figures = (
         f"{METRIC}@{K} differs from that of {against} by {found.mean:+.4f} (95 % interval {found.low:+.4f} "
-        f"to {found.high:+.4f}, {found.users:,} users with events after {moment})"
+        f"to {found.high:+.4f}, {found.users:,} users with events after {said})"
     )
     if found.low > 0:
         return Verdict(True, f"Better: {figures}.", against, expected, found)

@@ -11,7 +11,7 @@ from gds_pipelines.naming import to_camel
 
 ROOT = Path(__file__).resolve().parents[2]
 RESOURCE = ROOT / "cypher" / "plugin" / "src" / "main" / "resources" / "gnn4j" / "models.json"
-KEYS = ("type", "low", "high", "above", "choices")
+KEYS = ("type", "default", "low", "high", "above", "choices")
 
 
 def _entry(model):

@@ -27,6 +27,7 @@ expect.set_options(timeout=SECONDS)
 
 # What changes the graph is run once, by the click; everything else is asked again through the driver.
 CHANGING = {"project", "new-user", "delete-user", "drop", "pipeline", "train", "clean-up"}
+LINEAGE = {"User", "Item", "GnnProjection", "GnnPipeline", "GnnJob", "GnnModel", "GnnAlias"}
 # Label: (colour, property of the caption), as style.grass has them.
 STYLE = {
     label: (colour.upper(), caption)
@@ -258,6 +259,8 @@ def check(name: str, code: str, answer: Locator, shop) -> None:
     while True:  # Browser shows the first node or row before the last
         try:
             if answer.locator("svg.neod3viz").count():
+                if name == "lineage":
+                    assert {label for node in nodes.values() for label in node.labels} == LINEAGE
                 return compare_drawing(drawn(answer), list(nodes.values()))
             return compare_table(table(answer), columns, records)
         except (AssertionError, ValueError, IndexError):

@@ -39,7 +39,7 @@ PAGES = [
 pytestmark = pytest.mark.timeout(1800)
 
 # Pages that ask for training.
-WITH_WORKER = {"docs/pipelines.md"}
+WITH_WORKER = {"README.md", "docs/pipelines.md"}
 SHOWN_ONLY = {"text", "mermaid"}
 COMMAND_SECONDS = 900  # only a command that hangs takes that long
 

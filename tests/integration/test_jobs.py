@@ -265,6 +265,15 @@ def test_a_job_that_somebody_wrote_or_changed_gives_a_worker_nothing(shop, worke
     assert all("not made by gnn.pipeline.train of this server" in record["message"] for record in failed)
 
 
+def test_a_call_that_waits_for_nobody_says_so_and_leaves_the_job(shop):
+    with pytest.raises(neo4j.exceptions.ClientError) as refused:
+        shop.execute("CALL gnn.pipeline.train(null, {pipeline: 'shop', modelName: 'best', wait: true})")
+    assert "no worker is alive. Start one: `gnn4j server start --worker`" in str(refused.value)
+    (job,) = [record.data() for record in shop.execute("CALL gnn.job.list() YIELD jobId, status")]
+    assert job["status"] == "PENDING"
+    assert f"CALL gnn.job.show('{job['jobId']}')" in str(refused.value)
+
+
 def test_a_schedule_trains_again_after_new_events_with_one_open_job_at_a_time(shop, worker):
     (row,) = shop.execute(
         "CALL gnn.pipeline.train(null, {pipeline: 'shop', modelName: 'best', afterEvents: 3})"
@@ -284,6 +293,33 @@ def test_a_schedule_trains_again_after_new_events_with_one_open_job_at_a_time(sh
     assert worker.lease() is None
     shop.execute(event)
     assert worker.lease() is None  # 2 of 3
-    shop.execute("CALL gnn.pipeline.drop('shop')")
+    listed = [record.data() for record in shop.execute("CALL gnn.job.list()")]
+    assert [one["status"] for one in listed] == ["FINISHED", "FINISHED", "SCHEDULED"]
+    schedule = listed[2]
+    assert (schedule["jobId"], schedule["progress"]) == ("shop/best", pytest.approx(2 / 3))
+    assert schedule["message"] == (
+        "Trains again after 3 new events, 2 of which are there. CALL gnn.job.cancel('shop/best') ends it."
+    )
+    (shown,) = [record.data() for record in shop.execute("CALL gnn.job.show('shop/best')")]
+    assert shown == schedule | {
+        "configuration": {"pipeline": "shop", "modelName": "best", "afterEvents": 3, "wait": False},
+        "modelInfo": {},
+        "modelSelectionStats": {},
+    }
+    with shop.second_user() as bob:
+        assert bob.execute_query("CALL gnn.job.list()").records == []
+        with pytest.raises(neo4j.exceptions.ClientError, match="You have no job 'shop/best'"):
+            bob.execute_query("CALL gnn.job.cancel('shop/best')")
+    (ended,) = shop.execute("CALL gnn.job.cancel('shop/best')")
+    assert ended["status"] == "CANCELED"
     shop.execute(event)
     assert worker.lease() is None
+
+
+def test_dropping_a_pipeline_ends_its_schedules(shop, worker):
+    shop.execute("CALL gnn.pipeline.train(null, {pipeline: 'shop', modelName: 'best', afterEvents: 1})")
+    worker.report(worker.lease(), state="FINISHED")
+    shop.execute("CALL gnn.pipeline.drop('shop')")
+    shop.execute("MATCH (a:User {id: 1}), (i:Item) CREATE (a)-[:BUY {at: 30}]->(i)")
+    assert worker.lease() is None
+    assert [record["status"] for record in shop.execute("CALL gnn.job.list()")] == ["FINISHED"]

@@ -25,11 +25,13 @@ from gds_pipelines.training import TrainingOptions
 from gds_pipelines.worker.channel import JobChannel
 from gds_pipelines.worker.graphs import sweep
 from gds_pipelines.worker.loop import Worker
-from gds_pipelines.worker.training import TrainingWork
+from gds_pipelines.worker.training import VECTORS, TrainingWork
+from model_export.vectors import decode
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 DAY = 86_400_000
+LINEAGE = Path(__file__).resolve().parents[2] / "cypher" / "browser" / "queries" / "lineage.cypher"
 TASK = {
     "recommend": "Item",
     "to": "User",
@@ -223,6 +225,16 @@ def test_what_is_trained_answers_and_its_figures_are_those_of_gnn4j_train(world,
     nothing_is_left(server, connection, "plain", [1])
     assert not (tmp_path / "jobs" / job_id).exists()
 
+    # Where it came from, as Browser draws it.
+    drawn = [record.values() for record in server.execute(LINEAGE.read_text(encoding="utf-8"))]
+    assert drawn
+    for *paths, model in drawn:
+        labels = {label for path in paths for node in path.nodes for label in node.labels}
+        assert labels == {
+            "User", "Item", "GnnProjection", "GnnPipeline", "GnnJob", "GnnModel", "GnnAlias",
+        }  # fmt: skip
+        assert (model["name"], model["version"]) == ("plain", 1)
+
 
 def test_a_projection_of_the_owner_is_read_and_served_over_and_dropped_is_said(world, tmp_path):
     server, connection = world
@@ -401,6 +413,23 @@ def test_two_workers_race_for_one_job_and_one_has_it(world, tmp_path):
 
 
 # ---------------------------------------------------------------- rules
+
+
+def test_a_warm_start_goes_on_from_the_vectors_that_serve(world, tmp_path):
+    server, connection = world
+    site = Site(connection, tmp_path)
+    submit(server, "warm", "fism", QUICK)
+    site.run()
+    # Steps too small to see: what comes out is what it began with.
+    still = QUICK | {"learningRate": 1e-12}
+    job_id = submit(server, "warm", "fism", still, training={"warmStart": True})
+    site.run()
+    assert job_of(server, job_id)["status"] == "FINISHED", log_of(server, job_id)
+    assert any("Begins with the vectors of warm:1" in line for line in log_of(server, job_id))
+    first, second = (decode(Registry(connection).file("warm", version, VECTORS)) for version in (1, 2))
+    assert second.keys.tolist() == first.keys.tolist()
+    assert second.vector == pytest.approx(first.vector, abs=1e-5)
+    assert second.context == pytest.approx(first.context, abs=1e-5)
 
 
 def test_only_what_is_better_takes_the_place_of_what_serves(world, tmp_path):

@@ -63,6 +63,4 @@ def _clear(server) -> None:
     )
     for record in models:
         server.execute("CALL gnn.model.drop($name, {version: $version}) YIELD name FINISH", **record.data())
-    server.execute(
-        "MATCH (n) WHERE n:GnnPipeline OR n:GnnJob OR n:GnnJobLog OR n:GnnSchedule DETACH DELETE n"
-    )
+    server.execute("MATCH (n:GnnPipeline|GnnProjection|GnnJob|GnnJobLog|GnnSchedule) DETACH DELETE n")

@@ -47,6 +47,21 @@ def test_lightgcn_begins_with_the_directions_of_base_vectors(interactions):
     assert np.abs(cold.base_vectors() - base).max() > 1e-3
 
 
+def test_fism_begins_where_its_version_ended_and_new_items_turn_with_the_others(interactions):
+    cold = models.recommender("fism")(SETTINGS, seed=1).fit(interactions, options=QUIET)
+    # As if training had turned everything, which no score shows; the last two items are new since then.
+    turn, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(4, 4)))
+    e, c = (vectors @ turn.astype(np.float32) for vectors in (cold.item_vectors(), cold.context_vectors()))
+    none = np.zeros((0, 4), np.float32)
+    start = StartVectors(
+        "fism", interactions.item_keys[:-2], e[:-2], np.zeros(0, np.int64), none, contexts=c[:-2]
+    )
+    begun = models.recommender("fism")(SETTINGS, seed=1).begin_with(start).fit(interactions, options=QUIET)
+    assert begun.item_vectors() == pytest.approx(e, abs=1e-5)
+    assert begun.context_vectors() == pytest.approx(c, abs=1e-5)
+    assert np.abs(cold.item_vectors() - e).max() > 1e-2
+
+
 def test_vectors_of_another_model_or_size_are_refused():
     none = np.zeros((0, 8), np.float32)
     start = StartVectors("mf-bpr", np.zeros(0, np.int64), none, np.zeros(0, np.int64), none)

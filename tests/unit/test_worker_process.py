@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -41,6 +42,28 @@ def test_a_worker_that_runs_is_ended_and_a_damaged_note_is_none(home):
     assert process.find(home) is None
     (home.run / "worker.json").write_text("{", encoding="utf-8")
     assert process.stop(home) is False
+
+
+def test_a_worker_that_is_told_to_end_waits_for_no_database_that_is_away():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))  # not listening: whoever comes is refused
+        uri = f"bolt://127.0.0.1:{server.getsockname()[1]}"
+        assert not process.answers(uri)
+        ended = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"import time; from gds_pipelines.worker import process\n"
+                f"process.end_without_database({uri!r}, 0.0); time.sleep(600); raise SystemExit(7)",
+            ],
+            stderr=subprocess.PIPE,
+            timeout=300,
+            check=False,
+        )
+        assert ended.returncode == 0
+        assert b"which is away" in ended.stderr
+        server.listen()
+        assert process.answers(uri)
 
 
 def test_whoever_variables_name_is_asked_to_sign_in(home, monkeypatch):

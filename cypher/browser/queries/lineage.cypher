@@ -3,10 +3,12 @@ MATCH (model:GnnModel)
 CALL gnn.model.list() YIELD name, version, task
 WHERE name = model.name AND version = model.version
 OPTIONAL MATCH serving = (:GnnAlias)-[:POINTS_TO]->(model)
-OPTIONAL MATCH trained = (:GnnPipeline)-[:TRAINED_BY]->(job:GnnJob)-[:MADE]->(model)
+OPTIONAL MATCH made = (job:GnnJob)-[:MADE]->(model)
+OPTIONAL MATCH read = (:GnnProjection)-[:READ_BY]->(job)
+OPTIONAL MATCH asked = (:GnnPipeline)-[:TRAINED_BY]->(job)
 CALL (task) {
   MATCH data = (:$(task.to))-[:$any(keys(task.via))]->(:$(task.recommend))
   RETURN data
   LIMIT 3
 }
-RETURN data, coalesce(job.graphName, 'made by the worker') AS projection, trained, serving, model
+RETURN data, read, asked, made, serving, model

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /**
  * The models that a worker can train, with their hyper-parameters: {@code gnn4j models} as a resource of the plugin. A
@@ -49,6 +50,20 @@ public final class KnownModels {
         var entry = MODELS.get(candidate.model()).entry();
         return entry.get("needs") instanceof List<?> needs && needs.contains("item features")
             || Boolean.TRUE.equals(entry.get("readsFeatures")) && Boolean.FALSE.equals(candidate.config().get("identity"));
+    }
+
+    /** The largest value that a number of a candidate may take, its own or the default; empty where the model has no such number. */
+    public static OptionalLong most(Candidate candidate, String parameter) {
+        var described = MODELS.get(candidate.model()).parameters().get(parameter);
+        if (described == null) {
+            return OptionalLong.empty();
+        }
+        return switch (candidate.config().getOrDefault(parameter, described.get("default"))) {
+            case Number one -> OptionalLong.of(one.longValue());
+            case Map<?, ?> range when range.get("range") instanceof List<?> ends && ends.getLast() instanceof Number high ->
+                OptionalLong.of(high.longValue());
+            case null, default -> OptionalLong.empty();
+        };
     }
 
     /**

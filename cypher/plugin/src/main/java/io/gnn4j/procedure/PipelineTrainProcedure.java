@@ -30,6 +30,8 @@ public class PipelineTrainProcedure {
         + " itself.";
     private static final long LOOK_MILLIS = 250;
     private static final int LOOKS_UNTIL_SETTLED = 20;
+    /** Ten seconds: a worker that was started a moment before is heard of by then. */
+    private static final int LOOKS_WITHOUT_WORKER = 40;
 
     @Context
     public GnnContext gnn;
@@ -72,10 +74,14 @@ public class PipelineTrainProcedure {
         return graphName == null ? null : gnn.services().graphs().open(gnn.user(), gnn.databaseName(), graphName);
     }
 
-    /** @throws IllegalStateException unless it finished: why, and that the job can be looked at */
+    /**
+     * @throws IllegalStateException unless it finished: why, and that the job can be looked at; also when there is no worker, since
+     *     nobody would ever be told
+     */
     private JobInfo ended(OwnTransactions own, String id) {
         var place = JobAccess.place(gnn);
         var status = ((InternalTransaction) tx).kernelTransaction();
+        int lonely = 0;
         for (int look = 1;; look++) {
             var job = own.read(mine -> jobs().show(mine, place, gnn.user(), id));
             if (job.status() == JobStatus.FINISHED) {
@@ -84,6 +90,12 @@ public class PipelineTrainProcedure {
             if (job.status() == null || job.status().isOver()) {
                 throw new IllegalStateException("Job '" + id + "' " + (job.status() == JobStatus.CANCELED ? "was cancelled" : "failed")
                     + ": " + job.message() + " CALL gnn.job.log('" + id + "') shows more.");
+            }
+            lonely = job.status() == JobStatus.PENDING && !own.read(mine -> jobs().anyWorker(mine)) ? lonely + 1 : 0;
+            if (lonely >= LOOKS_WITHOUT_WORKER) {
+                throw new IllegalStateException("Job '" + id + "' is submitted, but there is nothing to wait for: no worker is alive. Start"
+                    + " one: `gnn4j server start --worker`, or `gnn4j worker`. It then takes the job; CALL gnn.job.show('" + id
+                    + "') shows how it goes, CALL gnn.job.cancel('" + id + "') gives it up.");
             }
             status.setStatusDetails("gnn.pipeline.train: job " + id + " is " + job.status() + ", "
                 + Math.round(100 * job.progress()) + " %" + (job.message() == null ? "" : ". " + job.message()));

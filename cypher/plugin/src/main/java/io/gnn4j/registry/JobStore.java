@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.neo4j.graphdb.Label;
@@ -26,9 +27,11 @@ import org.neo4j.graphdb.Transaction;
 final class JobStore {
     static final Label JOB = Label.label("GnnJob");
     static final Label LOG = Label.label("GnnJobLog");
+    static final Label PROJECTION = Label.label("GnnProjection");
     static final RelationshipType HAS_LOG = RelationshipType.withName("HAS_LOG");
 
     static final RelationshipType TRAINED_BY = RelationshipType.withName("TRAINED_BY");
+    static final RelationshipType READ_BY = RelationshipType.withName("READ_BY");
     static final RelationshipType MADE = RelationshipType.withName("MADE");
 
     private final JobKey key;
@@ -54,6 +57,27 @@ final class JobStore {
         node.setProperty("submittedAt", now);
         node.setProperty("seal", key.seal(sealed(database, node)));
         return node;
+    }
+
+    /**
+     * What a job reads, for people: projections themselves live in memory, and are gone when somebody asks where a model came
+     * from. One node a projection, however many jobs read it; where the worker projects, the name it gives its graph.
+     */
+    Node projection(Transaction tx, String jobId, JobRequest request) {
+        var made = request.creationTime() == null ? null : request.creationTime().toString();
+        var name = request.graphName() == null ? "gnn_job_" + jobId : request.graphName();
+        NameLock.acquire(tx, "projection " + request.owner().length() + " " + request.owner() + name);
+        try (var found = tx.findNodes(PROJECTION, "owner", request.owner())) {
+            var known = found.stream().filter(node -> name.equals(text(node, "name")) && Objects.equals(made, text(node, "createdAt")))
+                .findFirst();
+            return known.orElseGet(() -> {
+                var node = tx.createNode(PROJECTION);
+                node.setProperty("owner", request.owner());
+                node.setProperty("name", name);
+                set(node, "createdAt", made);
+                return node;
+            });
+        }
     }
 
     /** All that decides what a worker does, and for whom. */

@@ -14,6 +14,7 @@ import io.gnn4j.job.JobRequest;
 import io.gnn4j.job.JobStatus;
 import io.gnn4j.job.Lease;
 import io.gnn4j.job.LeaseLost;
+import io.gnn4j.job.ScheduleInfo;
 import io.gnn4j.job.WorkerInfo;
 import io.gnn4j.pipeline.TrainConfig;
 import java.util.ArrayList;
@@ -83,6 +84,7 @@ public final class Jobs {
         // For people: which pipeline a model came from.
         new Pipelines(tx, request.owner()).node(request.pipeline())
             .ifPresent(pipeline -> pipeline.createRelationshipTo(node, JobStore.TRAINED_BY));
+        store.projection(tx, id, request).createRelationshipTo(node, JobStore.READ_BY);
         if (request.graphName() != null) {
             grants.put(new Grant(place.id(), id, request.owner(), request.graphName(), request.creationTime()));
         }
@@ -123,6 +125,32 @@ public final class Jobs {
         }
     }
 
+    /** The user's schedules by name. */
+    public List<ScheduleInfo> schedules(Transaction tx, Place place, String user) {
+        return schedules.of(tx, user).stream().map(node -> scheduleInfo(tx, place, node)).toList();
+    }
+
+    public Optional<ScheduleInfo> schedule(Transaction tx, Place place, String user, String name) {
+        return schedules.find(tx, user, name).map(node -> scheduleInfo(tx, place, node));
+    }
+
+    /** Ends a schedule of the user; empty where there is none of that name. Its jobs stay. */
+    public Optional<ScheduleInfo> cancelSchedule(Transaction tx, Place place, String user, String name) {
+        var found = schedules.find(tx, user, name);
+        var shown = found.map(node -> scheduleInfo(tx, place, node));
+        return found.filter(node -> Schedules.remove(tx, node)).flatMap(gone -> shown);
+    }
+
+    private ScheduleInfo scheduleInfo(Transaction tx, Place place, Node node) {
+        var now = clock.getAsLong();
+        return schedules.info(tx, place, node, now, id -> isOpen(tx, place, id), workers.anyAlive(tx, now) ? ""
+            : " No worker is alive to do so. Start one: `gnn4j server start --worker`, or `gnn4j worker`.");
+    }
+
+    private boolean isOpen(Transaction tx, Place place, String jobId) {
+        return store.find(tx, place.id(), jobId).map(JobStore::status).filter(status -> !status.isOver()).isPresent();
+    }
+
     /** Ends a job that nobody works on and nobody will. */
     public void settle(Transaction tx, Place place, String jobId) {
         store.find(tx, place.id(), jobId).filter(node -> JobStore.lock(tx, node)).ifPresent(node -> settle(tx, node, clock.getAsLong()));
@@ -136,9 +164,7 @@ public final class Jobs {
     public Optional<Lease> lease(Transaction tx, Place place, String user, String worker, String device) {
         var now = clock.getAsLong();
         endGrants(tx, place);
-        schedules.run(tx, place, now,
-            id -> store.find(tx, place.id(), id).map(JobStore::status).filter(status -> !status.isOver()).isPresent(),
-            request -> submit(tx, place, request));
+        schedules.run(tx, place, now, id -> isOpen(tx, place, id), request -> submit(tx, place, request));
         for (var node : waiting(tx, now)) {
             if (!JobStore.lock(tx, node)) {
                 continue;
@@ -438,10 +464,20 @@ public final class Jobs {
      */
     public record LogLine(long at, long number, String level, String message) {}
 
-    /** The newest lines of one of the user's jobs, oldest of them first. @param limit at most so many */
+    /** The newest lines of one of the user's jobs, or of those of a schedule, oldest of them first. @param limit at most so many */
     public List<LogLine> log(Transaction tx, Place place, String user, String jobId, int limit) {
         var lines = new ArrayList<LogLine>();
-        try (var found = own(tx, place, user, jobId).getRelationships(Direction.OUTGOING, JobStore.HAS_LOG)) {
+        if (schedules.find(tx, user, jobId).isPresent()) {
+            store.of(tx, user).stream().filter(node -> jobId.equals(JobStore.text(node, "schedule"))).forEach(node -> addLines(node, lines));
+        } else {
+            addLines(own(tx, place, user, jobId), lines);
+        }
+        return List.copyOf(lines.subList(Math.max(0, lines.size() - limit), lines.size()));
+    }
+
+    private static void addLines(Node node, List<LogLine> all) {
+        var lines = new ArrayList<LogLine>();
+        try (var found = node.getRelationships(Direction.OUTGOING, JobStore.HAS_LOG)) {
             for (var relationship : found) {
                 var line = relationship.getEndNode();
                 var at = JobStore.number(line, "at");
@@ -452,12 +488,17 @@ public final class Jobs {
             }
         }
         lines.sort(Comparator.comparingLong(LogLine::number));
-        return lines.subList(Math.max(0, lines.size() - limit), lines.size());
+        all.addAll(lines);
     }
 
     /** All workers heard of within a day; what they work on is told to the owner of the job only. */
     public List<WorkerInfo> workers(Transaction tx, String user) {
         return workers.list(tx, store.of(tx, user).stream().map(node -> JobStore.text(node, "id")).collect(Collectors.toSet()));
+    }
+
+    /** Whether some worker was heard of within the time of a lease. */
+    public boolean anyWorker(Transaction tx) {
+        return workers.anyAlive(tx, clock.getAsLong());
     }
 
     private Node own(Transaction tx, Place place, String user, String jobId) {
@@ -486,7 +527,15 @@ public final class Jobs {
         } else if (status == JobStatus.CANCELING && isExpired(node, now)) {
             message = "Its worker was not heard of in time. Cancel it again to end it at once.";
         }
-        return JobStore.info(node, message);
+        return JobStore.info(node, message == null || status == JobStatus.FINISHED ? message : message + ofSchedule(tx, node));
+    }
+
+    /** Whoever ends a job of a schedule may have meant the schedule. */
+    private String ofSchedule(Transaction tx, Node node) {
+        var name = JobStore.text(node, "schedule");
+        var owner = JobStore.text(node, "owner");
+        return name == null || owner == null || schedules.find(tx, owner, name).isEmpty() ? ""
+            : " It is one of the schedule '" + name + "', which CALL gnn.job.cancel('" + name + "') ends.";
     }
 
     /** Forgets the grants of jobs that are over or gone. */

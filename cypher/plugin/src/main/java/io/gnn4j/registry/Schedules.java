@@ -2,12 +2,15 @@
 package io.gnn4j.registry;
 
 import io.gnn4j.config.ConfigJson;
+import io.gnn4j.config.InvalidConfiguration;
 import io.gnn4j.job.JobKey;
 import io.gnn4j.job.JobRequest;
+import io.gnn4j.job.ScheduleInfo;
 import io.gnn4j.pipeline.TrainConfig;
 import io.gnn4j.registry.Jobs.Place;
 import io.gnn4j.task.Durations;
 import io.gnn4j.task.Task;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -72,9 +75,70 @@ final class Schedules {
     void end(Transaction tx, String owner, String pipeline) {
         for (var node : all(tx)) {
             if (owner.equals(JobStore.text(node, "owner")) && pipeline.equals(JobStore.text(node, "pipeline"))) {
-                node.getRelationships().forEach(Relationship::delete);
-                node.delete();
+                remove(tx, node);
             }
+        }
+    }
+
+    /** The schedule of a user by its name. */
+    Optional<Node> find(Transaction tx, String owner, String name) {
+        return all(tx).stream().filter(node -> owner.equals(JobStore.text(node, "owner")) && JobStore.text(node, "name") != null
+            && JobStore.text(node, "name").equals(name)).findFirst();
+    }
+
+    List<Node> of(Transaction tx, String owner) {
+        return all(tx).stream().filter(node -> owner.equals(JobStore.text(node, "owner")) && JobStore.text(node, "name") != null).toList();
+    }
+
+    /** Ends one; false when somebody else was faster. */
+    static boolean remove(Transaction tx, Node node) {
+        if (!lock(tx, node)) {
+            return false;
+        }
+        node.getRelationships().forEach(Relationship::delete);
+        node.delete();
+        return true;
+    }
+
+    /**
+     * @param isOpen whether the job of an id is not over yet
+     * @param hint what to add to the message, or the empty text
+     */
+    ScheduleInfo info(Transaction tx, Place place, Node node, long now, Predicate<String> isOpen, String hint) {
+        var name = JobStore.text(node, "name");
+        var ends = " CALL gnn.job.cancel('" + name + "') ends it.";
+        var last = JobStore.number(node, "lastRun");
+        if (last == null || !isSealed(place, node)) {
+            return new ScheduleInfo(name, JobStore.text(node, "pipeline"), JobStore.text(node, "modelName"), 0, null,
+                "This schedule was changed by hand and makes no job any more." + ends + " Then train again.", configuration(node));
+        }
+        var open = JobStore.text(node, "openJob");
+        var busy = open != null && isOpen.test(open) ? ", and when job '" + open + "' is over" : "";
+        var every = JobStore.text(node, "every");
+        var after = JobStore.number(node, "afterEvents");
+        Long left = null;
+        double progress;
+        String message;
+        if (every != null) {
+            var millis = Durations.millis(every);
+            left = Math.max(0, last + millis - now);
+            progress = 1 - (double) left / millis;
+            message = "Trains again at " + Instant.ofEpochMilli(last + millis) + busy + " (every " + every + ").";
+        } else {
+            var before = JobStore.number(node, "eventsAtLastRun");
+            var there = before == null ? 0 : Math.max(0, events(tx, JobStore.text(node, "frozen")) - before);
+            progress = (double) there / after;
+            message = "Trains again after " + after + " new events, " + there + " of which are there" + busy + ".";
+        }
+        return new ScheduleInfo(name, JobStore.text(node, "pipeline"), JobStore.text(node, "modelName"),
+            Math.min(1, Math.max(0, progress)), left, message + hint + ends, configuration(node));
+    }
+
+    private static Map<String, Object> configuration(Node node) {
+        try {
+            return ConfigJson.readMap("configuration", JobStore.text(node, "configuration"));
+        } catch (InvalidConfiguration edited) {
+            return Map.of();
         }
     }
 

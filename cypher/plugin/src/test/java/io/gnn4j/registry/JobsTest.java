@@ -15,9 +15,11 @@ import io.gnn4j.job.JobRequest;
 import io.gnn4j.job.JobStatus;
 import io.gnn4j.job.Lease;
 import io.gnn4j.job.LeaseLost;
+import io.gnn4j.job.ScheduleInfo;
 import io.gnn4j.pipeline.TrainConfig;
 import io.gnn4j.registry.Jobs.Place;
 import java.lang.reflect.Proxy;
+import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.util.HashMap;
 import java.util.List;
@@ -398,6 +400,14 @@ class JobsTest {
             new JobRequest("alice", "shop", TASK, "best", null, null, "{}", "shop/best"), config));
     }
 
+    private List<ScheduleInfo> schedules(String user) {
+        return in(tx -> jobs.schedules(tx, PLACE, user));
+    }
+
+    private Optional<ScheduleInfo> cancelSchedule(String user) {
+        return in(tx -> jobs.cancelSchedule(tx, PLACE, user, "shop/best"));
+    }
+
     @Test
     void aScheduleKeepsItsRhythmHasOneOpenJobAndCatchesUpOnce() {
         var start = now.get();
@@ -425,6 +435,8 @@ class JobsTest {
         query("MATCH (s:GnnSchedule {name: 'shop/best'}) SET s.every = 'PT1S'");
         now.addAndGet(86_400_000);
         assertThat(lease(jobs, "w1")).isEmpty();
+        assertThat(schedules("alice")).hasSize(2).allSatisfy(shown ->
+            assertThat(shown.message()).startsWith("This schedule was changed by hand and makes no job any more."));
         assertThat(in(tx -> jobs.list(tx, "alice")).stream().map(job -> job.id())).containsExactly(first);
     }
 
@@ -444,6 +456,49 @@ class JobsTest {
             return null;
         });
         assertThat(query("MATCH (s:GnnSchedule) RETURN s")).isEmpty();
+    }
+
+    @Test
+    void aScheduleIsShownWithWhatItWaitsForAndEndsAlone() {
+        var start = now.get();
+        var first = schedule("PT10M", null);
+        now.addAndGet(150_000);
+        var shown = schedules("alice");
+        assertThat(shown).singleElement().satisfies(one -> {
+            assertThat(one.name()).isEqualTo("shop/best");
+            assertThat(one.progress()).isEqualTo(0.25);
+            assertThat(one.timeLeftMillis()).isEqualTo(450_000);
+            assertThat(one.message()).startsWith("Trains again at " + Instant.ofEpochMilli(start + 600_000) + ", and when job '" + first
+                + "' is over (every PT10M).").contains("No worker is alive to do so").endsWith("CALL gnn.job.cancel('shop/best') ends it.");
+        });
+        assertThat(in(tx -> jobs.show(tx, PLACE, "alice", first)).message()).contains("It is one of the schedule 'shop/best'");
+        report(lease("w1"), Map.of("state", "FINISHED"));
+        assertThat(in(tx -> jobs.schedule(tx, PLACE, "alice", "shop/best")).orElseThrow().message())
+            .isEqualTo("Trains again at " + Instant.ofEpochMilli(start + 600_000) + " (every PT10M). CALL gnn.job.cancel('shop/best')"
+                + " ends it.");
+        List<Jobs.LogLine> lines = in(tx -> jobs.log(tx, PLACE, "alice", "shop/best", 10));
+        assertThat(lines).extracting(Jobs.LogLine::message)
+            .containsExactly("Taken by worker 'w1', attempt 1 of 3.", "FINISHED.");
+
+        assertThat(schedules("bob")).isEmpty();
+        assertThat(cancelSchedule("bob")).isEmpty();
+        assertThat(cancelSchedule("alice")).isPresent();
+        assertThat(cancelSchedule("alice")).isEmpty();
+        now.addAndGet(600_000);
+        assertThat(lease(jobs, "w1")).isEmpty();
+        assertThat(in(tx -> jobs.list(tx, "alice")).stream().map(job -> job.id())).containsExactly(first);
+    }
+
+    @Test
+    void jobsOnOneProjectionHangOnOneNodeAndAWorkersOwnIsNamedAfterItsJob() {
+        projections.put("alice/g", MADE);
+        var first = submit("alice", "g");
+        var second = submit("alice", "g");
+        var own = submit("alice", null);
+        assertThat(query("MATCH (p:GnnProjection)-[:READ_BY]->(j:GnnJob) WITH p, j ORDER BY j.submittedAt RETURN p.owner AS owner,"
+            + " p.name AS name, p.createdAt AS at, collect(j.id) AS jobs ORDER BY name"))
+            .containsExactly(map("owner", "alice", "name", "g", "at", MADE.toString(), "jobs", List.of(first, second)),
+                map("owner", "alice", "name", "gnn_job_" + own, "at", null, "jobs", List.of(own)));
     }
 
     @Test
