@@ -18,6 +18,7 @@ from benchmarks.transfer.bench_server import busy, rounded
 
 COMMAND = ".venv/bin/python -m benchmarks.serving.answers"
 PARTS = ("heavy", "walk", "explain", "evaluate")
+TITLES = {"movielens-1m": "MovieLens-1M", "movielens-small": "MovieLens small"}
 EXPONENTS = {"movielens-1m": (1.0, 0.6), "gowalla": (0.7, 0.3)}
 """alpha and beta of the walk, chosen on a part of train."""
 
@@ -38,8 +39,11 @@ def run(part: str, data: Loaded, given: argparse.Namespace, note: str) -> None:
                 continue
             for longest in explanations.SIZES.get(model, (explanations.LONGEST,)):
                 row = explanations.measure(data, model, given.pairs, longest)
-                title = "Explanations on MovieLens-1M, checked by taking items away"
-                keep(given.out / "explanations.json", title, command, [row], note, "model")
+                title = (
+                    f"Explanations on {TITLES.get(data.dataset, data.dataset)}, checked by taking items away"
+                )
+                name = "explanations" + ("" if data.dataset == "movielens-1m" else f"-{data.dataset}")
+                keep(given.out / f"{name}.json", title, command, [row], note, "model")
     else:
         rows = figures.measure(data, given.models or (*figures.MODELS, *figures.METHODS))
         title = "gnn.evaluate.stream beside Python on MovieLens-1M, the last tenth of the likes held out"
