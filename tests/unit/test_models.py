@@ -439,8 +439,18 @@ def test_content_equals_cosines_worked_by_hand():
         models.recommender("content")().fit(data)
 
 
+def splitmix(state):
+    """The numbers of SplitMix64, as its authors give it, without end."""
+    whole = 2**64 - 1
+    while True:
+        state = (state + 0x9E3779B97F4A7C15) & whole
+        z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & whole
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & whole
+        yield z ^ (z >> 31)
+
+
 def test_mf_logistic_takes_the_steps_of_plain_sgd():
-    """Against a loop in Python that draws the same negatives: every user lacks one item alone."""
+    """Against a loop in Python; a negative may be an item the user has."""
     from gds_pipelines.models import mf_logistic
 
     items, rate, ridge = 4, 0.05, 0.1
@@ -451,14 +461,22 @@ def test_mf_logistic_takes_the_steps_of_plain_sgd():
     chosen = {"dimension": 5, "negatives": 2, "learning_rate": rate, "regularization": ridge, "epochs": 3}
     model = models.recommender("mf-logistic")(chosen, seed=6)
     learner = mf_logistic._Learner(model, data, None)
-    p, q = (table.double().numpy().copy() for table in (learner.users, learner.items))
-    bias = 0.0
+    p, q = (
+        np.column_stack([table.double().numpy(), np.zeros(len(table))])
+        for table in (learner.users, learner.items)
+    )
+    bias, losses = 0.0, []
     for epoch in range(3):
+        draws = splitmix(int(np.random.default_rng([6, epoch, 1]).integers(0, 2**63, dtype=np.uint64)))
+        losses.append(0.0)
         for pair in np.random.default_rng([6, epoch]).permutation(len(data)):
             user, weight = data.user_index[pair], float(data.matrix.data[pair])
-            for item, label in ((data.matrix.indices[pair], 1.0), (user, 0.0), (user, 0.0)):
+            drawn = [((next(draws) >> 32) * items) >> 32 for _ in range(2)]
+            for item, label in ((data.matrix.indices[pair], 1.0), *((one, 0.0) for one in drawn)):
                 s = bias + p[user, -1] + q[item, -1] + p[user, :-1] @ q[item, :-1]
-                slope = rate * weight * (label - 1 / (1 + np.exp(-s)))
+                chance = 1 / (1 + np.exp(-s))
+                losses[-1] -= weight * np.log(chance if label else 1 - chance) / len(data)
+                slope = rate * weight * (label - chance)
                 a, b = p[user].copy(), q[item].copy()
                 p[user] = (1 - rate * ridge) * a + slope * np.r_[b[:-1], 1.0]
                 q[item] = (1 - rate * ridge) * b + slope * np.r_[a[:-1], 1.0]
@@ -466,6 +484,7 @@ def test_mf_logistic_takes_the_steps_of_plain_sgd():
     model.fit(data, options=OPTIONS)
     assert model.user_vectors() == pytest.approx(np.column_stack([p[:, :-1], np.ones(3)]), abs=1e-5)
     assert model.item_vectors() == pytest.approx(q, abs=1e-5)
+    assert [row["loss"] for row in model.training_report["history"]] == pytest.approx(losses, abs=1e-4)
 
 
 @pytest.mark.parametrize("dense_items", [100, 0])
