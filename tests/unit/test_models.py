@@ -487,6 +487,47 @@ def test_mf_logistic_takes_the_steps_of_plain_sgd():
     assert [row["loss"] for row in model.training_report["history"]] == pytest.approx(losses, abs=1e-4)
 
 
+def test_mf_fism_adds_up_what_its_sources_say_equally_loud():
+    data = awkward()
+    given = {"dimension": 6, "epochs": 3, "fism_dimension": 5, "temperature": 0.2, "weight": 0.7}
+    model = models.recommender("mf-fism")(given, seed=2).fit(data, options=OPTIONS)
+    users = np.arange(1, 40)
+    expected = 0
+    for name, settings, weight in (
+        ("mf-logistic", {"dimension": 6, "epochs": 3}, 1.0),
+        ("fism", {"dimension": 5, "temperature": 0.2}, 0.7),
+    ):
+        scores = models.recommender(name)(settings, seed=2).fit(data, options=OPTIONS).scores(users)
+        expected = expected + weight * scores / scores.std(axis=1, keepdims=True)
+    assert model.scores(users) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_mf_fism_takes_the_weight_that_ranks_held_out_pairs_best():
+    from gds_pipelines.models.mf_fism import WEIGHTS, MFFism, held_out
+
+    data = awkward()
+    held = held_out(data, 4)
+    rng = np.random.default_rng(8)
+    first, second = ((rng.standard_normal((40, 3)), rng.standard_normal((30, 3))) for _ in range(2))
+    gains = []
+    for weight in WEIGHTS:
+        score, gain = first[0] @ first[1].T + weight * second[0] @ second[1].T, 0.0
+        for user, item in zip(held.validation.user_index, held.validation.matrix.indices, strict=True):
+            seen = held.train.matrix[[user]].indices
+            above = [j for j in range(30) if j not in seen and score[user, j] > score[user, item]]
+            gain += 1 / np.log2(2 + len(above))
+        gains.append(gain)
+    assert 0 < np.argmax(gains) < len(gains) - 1
+    assert MFFism._chosen(held.train, held.validation, first, second) == WEIGHTS[np.argmax(gains)]
+    # Who has a single pair keeps it.
+    assert held.train.user_degrees[1] == 1
+    timed = replace(data, times=np.arange(len(data)))
+    newest = held_out(timed, 4)
+    for user in np.flatnonzero(newest.validation.user_degrees):
+        own = newest.train.times[newest.train.user_index == user]
+        assert newest.validation.times[newest.validation.user_index == user] > own.max()
+
+
 @pytest.mark.parametrize("dense_items", [100, 0])
 def test_ease_solves_each_item_s_ridge_regression(dense_items):
     data = awkward()
