@@ -57,6 +57,9 @@ def table(results: list[dict[str, Any]]) -> str:
     def embedded(way: str) -> float:
         return row("inference/results/embedding.json", way=way)["thousand nodes/s"]
 
+    def epoch(way: str) -> float:
+        return row("training/results/gowalla-steps.json", way=way)["s an epoch"]
+
     def ranked(model: str) -> str:
         found = row(f"accuracy/results/gowalla-{model}-seed1.json")
         return f"{found['recall@20']:.4f} / {found['ndcg@20']:.4f}"
@@ -94,6 +97,13 @@ def table(results: list[dict[str, Any]]) -> str:
             f"vector index {index['p50 ms']:.0f} / {index['p99 ms']:.0f} ms, recall "
             f"{index['recall@10']:.2f}; collaborative filtering in Cypher "
             f"{cypher['p50 ms']:.0f} / {cypher['p99 ms']:.0f} ms",
+        ),
+        (
+            "an epoch of LightGCN on gowalla: the same step, batches of 2,048; and as shipped",
+            f"{epoch('lightgcn-full, 2,048 pairs'):,.0f} s; `lightgcn` "
+            f"{epoch('lightgcn as shipped, 1,024 users'):,.0f} s",
+            f"LightGCN-PyTorch's way {epoch('as LightGCN-PyTorch, 2,048 pairs'):,.0f} s; PyG's on "
+            f"`edge_index` {epoch('as PyG edge_index, 2,048 pairs'):,.0f} s",
         ),
         (
             "gowalla, recall@20 / nDCG@20",

@@ -6,7 +6,7 @@
 One process, the same threads for all, D = 64, 3 layers. In every round each way takes some steps that warm
 it up and then some that are timed, the order turning by one a round; a figure is the median over all timed
 steps, and an epoch is as many steps as cover all pairs (or users) once. Ratios are of epochs, by the clock
-and by CPU time. Then one layer of propagation by itself: how fast it moves memory, beside a plain copy.
+and by CPU time. Before that, one layer of propagation by itself: how fast it moves memory, beside a copy.
 The files are written after every round: a run that is cut short keeps what it has.
 """
 
@@ -55,7 +55,7 @@ def main() -> None:
     )
     arguments.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments.add_argument("--threads", type=int, default=THREADS)
-    arguments.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments.add_argument("--rounds", type=int, default=ROUNDS, help="0: propagation alone")
     arguments.add_argument("--steps", type=int, default=STEPS, help="timed, a way and round")
     arguments.add_argument("--out", type=Path, default=RESULTS)
     given = arguments.parse_args()
@@ -66,6 +66,14 @@ def main() -> None:
     load = f"load when it began: {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
     interactions = parts_of(datasets.get(DATASET), protocols.get("all-ranking"), seed=1).fit
     where = f"{given.threads} threads" if given.device == "cpu" else torch.cuda.get_device_name()
+    result_file.write(
+        given.out / f"{DATASET}-propagation{suffix}.json",
+        f"{DATASET}: one layer of propagation, both sides, D = {DIMENSION}, {where}",
+        command,
+        propagation(interactions, machine),
+        "Bytes as if every row of a neighbour came from memory; a copy is of "
+        f"{COPIED // 2**20} MiB, read and written. Caches can lift a share above 1. {load}",
+    )
     for rows in measure(ways(interactions, machine), given.rounds, given.steps):
         result_file.write(
             given.out / f"{DATASET}-steps{suffix}.json",
@@ -83,14 +91,6 @@ def main() -> None:
             "seconds an epoch (logarithmic)",
             given.out / f"{DATASET}-steps{suffix}.svg",
         )
-    result_file.write(
-        given.out / f"{DATASET}-propagation{suffix}.json",
-        f"{DATASET}: one layer of propagation, both sides, D = {DIMENSION}, {where}",
-        command,
-        propagation(interactions, machine),
-        "Bytes as if every row of a neighbour came from memory; a copy is of "
-        f"{COPIED // 2**20} MiB, read and written. Caches can lift a share above 1. {load}",
-    )
 
 
 def ways(interactions: Interactions, machine: Machine, batch: int = BATCH) -> list[Way]:
@@ -135,8 +135,8 @@ def table(compared: list[Way], found: dict[str, list[Seconds]]) -> list[dict[str
             "CPU s an epoch": epoch.cpu,
         }
         for other in others:
-            row[f"times {other.name}"] = epochs[other.way].wall / epoch.wall
-            row[f"times {other.name}, CPU"] = epochs[other.way].cpu / epoch.cpu
+            row[f"{other.name} / this"] = epochs[other.way].wall / epoch.wall
+            row[f"{other.name} / this, CPU"] = epochs[other.way].cpu / epoch.cpu
         rows.append({key: _three(value) for key, value in row.items()})
     return rows
 

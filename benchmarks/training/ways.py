@@ -137,7 +137,7 @@ class OtherWay(Way, torch.nn.Module):
         self.machine = machine
         self.batches = PairBatches(interactions, size, 1)
         self.size, self.epoch = size, self.batches.steps()
-        self.way = f"{self.name}, {size:,} pairs"
+        self.way = f"as {self.name}, {size:,} pairs"
         self.n_users, self.n_items = interactions.n_users, interactions.n_items
         self.rng = np.random.default_rng(1)
 
@@ -186,7 +186,7 @@ class OtherWay(Way, torch.nn.Module):
 class SparseProductWay(OtherWay):
     """As LightGCN-PyTorch does it."""
 
-    name = "LightGCN-PyTorch's way"
+    name = "LightGCN-PyTorch"
 
     def __init__(self, interactions: Interactions, machine: Machine, size: int) -> None:
         super().__init__(interactions, machine, size)
@@ -230,7 +230,7 @@ class SparseProductWay(OtherWay):
 class EdgeIndexWay(OtherWay):
     """As PyG does it."""
 
-    name = "PyG's way, edge_index"
+    name = "PyG edge_index"
 
     def __init__(self, interactions: Interactions, machine: Machine, size: int) -> None:
         from torch_geometric.nn import LightGCN
