@@ -161,6 +161,10 @@ def _show(status: Status, json: bool) -> None:
     if json:
         print_json(status.as_dict())
         return
+    from gds_pipelines.worker import process as worker_process
+
+    home = EmbeddedServer().home
+    worker = worker_process.find(home)
     print_pairs(
         {
             "State": status.state,
@@ -173,6 +177,7 @@ def _show(status: Status, json: bool) -> None:
             "GDS": status.gds or ("none" if status.neo4j else None),
             "Home": status.home,
             "Log": status.log,
+            "Worker": f"process {worker.pid}, log {worker_process.log_file(home)}" if worker else None,
         }
     )
     if status.restartNeeded:

@@ -29,7 +29,7 @@ from gds_pipelines.server.settings import WORKER
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 60
-AWAY_SECONDS = 3.0
+AWAY_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
 
 

@@ -272,6 +272,9 @@ def test_a_call_that_waits_for_nobody_says_so_and_leaves_the_job(shop):
     (job,) = [record.data() for record in shop.execute("CALL gnn.job.list() YIELD jobId, status")]
     assert job["status"] == "PENDING"
     assert f"CALL gnn.job.show('{job['jobId']}')" in str(refused.value)
+    with pytest.raises(neo4j.exceptions.ClientError) as early:
+        shop.execute("CALL gnn.pipeline.predict.stream(null, {modelName: 'best'}) YIELD rank RETURN rank")
+    assert f"Job '{job['jobId']}' of yours is to make it, and is PENDING, 0 %" in str(early.value)
 
 
 def test_a_schedule_trains_again_after_new_events_with_one_open_job_at_a_time(shop, worker):

@@ -193,6 +193,15 @@ def test_each_step_of_a_pipeline_shows_what_it_is_now(shop):
             "CALL gnn.pipeline.train(null, {pipeline: 'shop', modelName: 'm', every: 'P1D', afterEvents: 3})",
             ["exclude each other"],
         ),
+        (
+            "CALL gnn.pipeline.fromTask('q', "
+            "{recommend: 'Item', to: 'User', via: {BUY: 1}, timeProperty: 'att'})",
+            ["`timeProperty` is 'att', but nothing in this database has such a property. Did you mean `at`?"],
+        ),
+        (
+            "CALL gnn.pipeline.predict.stream(null, {modelName: 'm'})",
+            ["Unknown model 'm'. Known: none; gnn.pipeline.train makes one"],
+        ),
         ("CALL gnn.job.show('x')", ["You have no job 'x'.", "gnn.pipeline.train makes one"]),
         ("CALL gnn.job.cancel('x')", ["You have no job 'x'."]),
         ("CALL gnn.job.report('x', 'y', {})", ["may not call `gnn.job.report`", "server.gnn.worker.users="]),

@@ -208,7 +208,7 @@ public class PipelinePredictProcedure {
     }
 
     private Asked ask(AnswerCall call, PredictConfig config, ProjectedGraph projection) {
-        var model = call.model(config.lists().model(), Set.of());
+        var model = model(call, config.lists().model());
         var task = Task.of(model.task());
         var lists = config.lists();
         LongStream users;
@@ -231,6 +231,20 @@ public class PipelinePredictProcedure {
         }
         var ids = users.peek(id -> guard.check()).sorted().boxed().toList();
         return new Asked(model, task, lists, ids, ids.size() * Math.min(items, lists.topK()));
+    }
+
+    /** @throws IllegalArgumentException when there is none; where a job of the caller makes it, with how far that is */
+    private ServedModel model(AnswerCall call, String name) {
+        try {
+            return call.model(name, Set.of());
+        } catch (IllegalArgumentException unknown) {
+            var job = gnn.services().jobs().list(tx, gnn.user()).stream()
+                .filter(one -> one.modelName() != null && one.modelName().equals(name) && !one.status().isOver()).findFirst();
+            // Without a cause: Neo4j shows the innermost sentence alone.
+            throw job.map(one -> new IllegalArgumentException(unknown.getMessage() + " Job '" + one.id() + "' of yours is to make it, and is "
+                + one.status() + ", " + Math.round(100 * one.progress()) + " %: ask again when it is FINISHED. CALL gnn.job.show('" + one.id()
+                + "') shows how it goes.")).orElse(unknown);
+        }
     }
 
     private LongStream stored(String label) {

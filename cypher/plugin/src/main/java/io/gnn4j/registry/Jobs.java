@@ -527,7 +527,8 @@ public final class Jobs {
         } else if (status == JobStatus.CANCELING && isExpired(node, now)) {
             message = "Its worker was not heard of in time. Cancel it again to end it at once.";
         }
-        return JobStore.info(node, message == null || status == JobStatus.FINISHED ? message : message + ofSchedule(tx, node));
+        var mayBeMeant = message != null && status != JobStatus.RUNNING && status != JobStatus.FINISHED;
+        return JobStore.info(node, mayBeMeant ? message + ofSchedule(tx, node) : message);
     }
 
     /** Whoever ends a job of a schedule may have meant the schedule. */

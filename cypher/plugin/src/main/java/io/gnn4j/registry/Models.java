@@ -215,7 +215,7 @@ public final class Models implements AutoCloseable {
                 + references(versions) + ", or point an alias to it with `CALL gnn.model.alias`.");
         }
         return new IllegalArgumentException("Unknown model '" + name + "'." + Suggestion.sentence(name, known) + " Known: "
-            + (known.isEmpty() ? "none" : String.join(", ", known)) + ".");
+            + (known.isEmpty() ? "none; gnn.pipeline.train makes one, and so does `gnn4j deploy`" : String.join(", ", known)) + ".");
     }
 
     static IllegalArgumentException unknownVersion(ModelStore store, Transaction tx, String name, long version) {
@@ -227,7 +227,7 @@ public final class Models implements AutoCloseable {
         var known = new LinkedHashSet<String>();
         store.models(tx).forEach(model -> known.add(ModelStore.text(model, "name")));
         return new IllegalArgumentException("Unknown model '" + name + "'." + Suggestion.sentence(name, known) + " Known: "
-            + (known.isEmpty() ? "none" : String.join(", ", known)) + ".");
+            + (known.isEmpty() ? "none; gnn.pipeline.train makes one, and so does `gnn4j deploy`" : String.join(", ", known)) + ".");
     }
 
     private static String names(List<Node> aliases) {

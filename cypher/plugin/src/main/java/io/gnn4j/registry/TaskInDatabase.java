@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.neo4j.graphdb.Label;
@@ -18,6 +19,9 @@ import org.neo4j.graphdb.schema.ConstraintType;
 
 /** A task held against what the database has: labels, relationship types, and keys that name one node each. */
 public final class TaskInDatabase {
+    /** What we write ourselves, and nobody recommends. */
+    private static final Pattern OWN = Pattern.compile("Gnn[A-Z].*|GNN_.*|POINTS_TO|HAS_PART|HAS_LOG|TRAINED_BY|READ_BY|MADE|RECOMMENDED");
+
     private TaskInDatabase() {}
 
     /**
@@ -46,6 +50,15 @@ public final class TaskInDatabase {
         }
         Stream.concat(task.via().values().stream().flatMap(behaviour -> behaviour.path().stream()), task.alsoTypes().stream()).distinct()
             .filter(type -> !types.contains(type)).forEach(type -> faults.add(missing("relationship type", type, types)));
+        if (task.timeProperty() != null) {
+            var properties = new TreeSet<String>();
+            tx.getAllPropertyKeys().forEach(properties::add);
+            if (!properties.contains(task.timeProperty())) {
+                faults.add("`timeProperty` is '" + task.timeProperty() + "', but nothing in this database has such a property."
+                    + Suggestion.sentence(task.timeProperty(), properties) + " Name the one in which relationships keep their time, in epoch"
+                    + " milliseconds, or leave it out.");
+            }
+        }
         if (!faults.isEmpty()) {
             throw new InvalidConfiguration(faults);
         }
@@ -70,7 +83,8 @@ public final class TaskInDatabase {
         }
     }
 
-    private static String missing(String what, String name, TreeSet<String> known) {
+    private static String missing(String what, String name, TreeSet<String> all) {
+        var known = all.stream().filter(one -> !OWN.matcher(one).matches()).toList();
         return "There is no " + what + " '" + name + "' in this database." + Suggestion.sentence(name, known)
             + " Known: " + (known.isEmpty() ? "none; ingest data first" : String.join(", ", known)) + ".";
     }
