@@ -185,6 +185,7 @@ def test_the_guide_runs_from_the_first_block_to_the_last(browser, shop):
 
 def test_a_first_recommender_is_trained_while_a_worker_runs(browser, shop, tmp_path):
     assert sum(map(len, slides("train.html"))) <= 8
+    browser.close(browser.command(f":style {browser.http}/gnn/style.grass"))
     with training_worker.working(shop, tmp_path):
         play(browser, shop, "train.html")
 
