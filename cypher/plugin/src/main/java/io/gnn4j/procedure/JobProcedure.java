@@ -113,8 +113,8 @@ public class JobProcedure {
         }
 
         JobRow(ScheduleInfo schedule, String status) {
-            this(schedule.name(), schedule.pipeline(), schedule.modelName(), null, status, schedule.progress(), null, Map.of(), null, null, 0,
-                null, null, null, status.equals(SCHEDULED) ? schedule.timeLeftMillis() : null,
+            this(schedule.name(), schedule.pipeline(), schedule.modelName(), null, status, schedule.progress(), null, Map.of(), null, null,
+                0, null, null, null, status.equals(SCHEDULED) ? schedule.timeLeftMillis() : null,
                 status.equals(SCHEDULED) ? schedule.message() : "The schedule has ended. Its jobs stay: CALL gnn.job.list().");
         }
     }
@@ -149,8 +149,8 @@ public class JobProcedure {
         }
 
         JobDetailRow(ScheduleInfo schedule) {
-            this(schedule.name(), schedule.pipeline(), schedule.modelName(), null, SCHEDULED, schedule.progress(), null, Map.of(), null, null,
-                0, null, null, null, schedule.timeLeftMillis(), schedule.message(), schedule.configuration(), Map.of(), Map.of());
+            this(schedule.name(), schedule.pipeline(), schedule.modelName(), null, SCHEDULED, schedule.progress(), null, Map.of(), null,
+                null, 0, null, null, null, schedule.timeLeftMillis(), schedule.message(), schedule.configuration(), Map.of(), Map.of());
         }
     }
 

@@ -241,9 +241,9 @@ public class PipelinePredictProcedure {
             var job = gnn.services().jobs().list(tx, gnn.user()).stream()
                 .filter(one -> one.modelName() != null && one.modelName().equals(name) && !one.status().isOver()).findFirst();
             // Without a cause: Neo4j shows the innermost sentence alone.
-            throw job.map(one -> new IllegalArgumentException(unknown.getMessage() + " Job '" + one.id() + "' of yours is to make it, and is "
-                + one.status() + ", " + Math.round(100 * one.progress()) + " %: ask again when it is FINISHED. CALL gnn.job.show('" + one.id()
-                + "') shows how it goes.")).orElse(unknown);
+            throw job.map(one -> new IllegalArgumentException(unknown.getMessage() + " Job '" + one.id() + "' of yours is to make it,"
+                + " and is " + one.status() + ", " + Math.round(100 * one.progress()) + " %: ask again when it is FINISHED."
+                + " CALL gnn.job.show('" + one.id() + "') shows how it goes.")).orElse(unknown);
         }
     }
 

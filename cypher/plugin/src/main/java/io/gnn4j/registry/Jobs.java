@@ -468,7 +468,8 @@ public final class Jobs {
     public List<LogLine> log(Transaction tx, Place place, String user, String jobId, int limit) {
         var lines = new ArrayList<LogLine>();
         if (schedules.find(tx, user, jobId).isPresent()) {
-            store.of(tx, user).stream().filter(node -> jobId.equals(JobStore.text(node, "schedule"))).forEach(node -> addLines(node, lines));
+            store.of(tx, user).stream()
+                .filter(node -> jobId.equals(JobStore.text(node, "schedule"))).forEach(node -> addLines(node, lines));
         } else {
             addLines(own(tx, place, user, jobId), lines);
         }

@@ -55,8 +55,8 @@ public final class TaskInDatabase {
             tx.getAllPropertyKeys().forEach(properties::add);
             if (!properties.contains(task.timeProperty())) {
                 faults.add("`timeProperty` is '" + task.timeProperty() + "', but nothing in this database has such a property."
-                    + Suggestion.sentence(task.timeProperty(), properties) + " Name the one in which relationships keep their time, in epoch"
-                    + " milliseconds, or leave it out.");
+                    + Suggestion.sentence(task.timeProperty(), properties) + " Name the one in which relationships keep their time, in"
+                    + " epoch milliseconds, or leave it out.");
             }
         }
         if (!faults.isEmpty()) {

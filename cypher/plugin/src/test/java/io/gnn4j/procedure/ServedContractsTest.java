@@ -107,8 +107,8 @@ class ServedContractsTest {
             + " YIELD node, score, origin RETURN node.id AS item, score, origin"), expected.get("context102").get("2"));
         same(query("MATCH (i:Item {id: 101}) CALL gnn.similar.stream(i) YIELD node, score RETURN node.id AS item, score"),
             expected.get("similar101"));
-        assertThat((String) query("CALL gnn.status() YIELD component, detail WHERE component = 'engine' RETURN detail").get(0).get("detail"))
-            .contains("gnn_shop_v1");
+        var engine = query("CALL gnn.status() YIELD component, detail WHERE component = 'engine' RETURN detail").get(0);
+        assertThat((String) engine.get("detail")).contains("gnn_shop_v1");
     }
 
     @Test
