@@ -380,13 +380,15 @@ public final class Jobs {
     }
 
     /**
-     * The grant for the projection a job was submitted for; none where {@code graphName} is not that projection.
+     * The grant for the projection a job was submitted for; none where {@code graphName} is not that projection. The job's node
+     * is not locked: a call may read for as long as it likes, and its worker reports meanwhile.
      *
      * @throws LeaseLost when the token is not that of the job's present lease, or that has run out
      * @throws IllegalStateException when the projection is gone or another one by now
      */
     public Optional<Grant> open(Transaction tx, Place place, String jobId, String token, String graphName) {
-        var node = requireAlive(tx, place, jobId, token);
+        var node = job(tx, place, jobId);
+        requireAlive(place, node, jobId, token);
         var named = JobStore.text(node, "graphName");
         if (named == null || !named.equals(graphName)) {
             return Optional.empty();
@@ -406,13 +408,21 @@ public final class Jobs {
      * @throws LeaseLost otherwise
      */
     public Node requireAlive(Transaction tx, Place place, String jobId, String token) {
-        var node = store.find(tx, place.id(), jobId).orElseThrow(() -> new LeaseLost("there is no job '" + jobId + "' any more."));
+        var node = job(tx, place, jobId);
         tx.acquireReadLock(node);
+        requireAlive(place, node, jobId, token);
+        return node;
+    }
+
+    private Node job(Transaction tx, Place place, String jobId) {
+        return store.find(tx, place.id(), jobId).orElseThrow(() -> new LeaseLost("there is no job '" + jobId + "' any more."));
+    }
+
+    private void requireAlive(Place place, Node node, String jobId, String token) {
         requireLease(place, node, jobId, token);
         if (isExpired(node, clock.getAsLong())) {
             throw new LeaseLost("the lease of job '" + jobId + "' ran out.");
         }
-        return node;
     }
 
     /**

@@ -321,6 +321,22 @@ class JobsTest {
         assertThat(jobs.grants().of(PLACE.id(), id)).as("the next lease forgets what is over").isEmpty();
     }
 
+    @Test
+    void aWorkerReportsWhileACallOfItsReadsTheProjection() throws Exception {
+        projections.put("alice/shop", MADE);
+        submit("alice", "shop");
+        var lease = lease("w1");
+        try (var call = TestDatabase.begin()) {
+            assertThat(jobs.open(call, PLACE, lease.jobId(), lease.token(), "shop")).isPresent();
+            // The heartbeat first, then a transaction that the call writes in: neither may wait for the call to end.
+            var reported = CompletableFuture.supplyAsync(() -> report(lease, Map.of("progress", 0.5)));
+            assertThat(reported.get(60, TimeUnit.SECONDS)).isEqualTo(JobStatus.RUNNING);
+            var written = CompletableFuture.supplyAsync(
+                () -> in(tx -> jobs.requireAlive(tx, PLACE, lease.jobId(), lease.token()).getElementId()));
+            assertThat(written.get(60, TimeUnit.SECONDS)).isNotNull();
+        }
+    }
+
     private Optional<io.gnn4j.job.Grants.Grant> open(Lease lease, String token, String graphName) {
         return in(tx -> jobs.open(tx, PLACE, lease.jobId(), token, graphName));
     }
