@@ -42,7 +42,32 @@ class IALSParameters(Parameters):
     scale: float = param(0.1, "standard deviation of a start vector's length", above=0.0)
 
 
-class IALS(UserVectorRecommender):
+class FoldInRecommender(UserVectorRecommender):
+    """Vectors of users and items; a visitor's vector is the least-squares answer to its history.
+
+    A mean of item vectors would point the wrong way where an item's bias is below 0.
+    """
+
+    cold = "fold-in"
+
+    def _ridge(self) -> dict[str, float]:
+        """What ``least_squares`` is told, by name; the defaults of ``ials`` unless overridden."""
+        return _of_fold_in(IALSParameters())
+
+    def _cold_parameters(self) -> dict[str, Any]:
+        return {**self._ridge(), "items": self.train.n_items}
+
+    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
+        out = np.zeros((len(histories), self._items.shape[1]), np.float32)
+        least_squares(histories.matrix, self._items, **self._ridge(), out=out)
+        return out
+
+
+def _of_fold_in(chosen: IALSParameters) -> dict[str, float]:
+    return {"unobserved": chosen.unobserved, "regularization": chosen.regularization, "nu": chosen.nu}
+
+
+class IALS(FoldInRecommender):
     info = ModelInfo(
         name="ials",
         title="Implicit matrix factorisation by alternating least squares",
@@ -50,7 +75,6 @@ class IALS(UserVectorRecommender):
         contract="vectors/1",
     )
     Parameters = IALSParameters
-    cold = "fold-in"
 
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
@@ -75,8 +99,7 @@ class IALS(UserVectorRecommender):
         self._users, self._items = users, items
 
     def _solve(self, matrix: sp.csr_array, fixed: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        chosen = self.parameters
-        least_squares(matrix, fixed, chosen.unobserved, chosen.regularization, chosen.nu, out)
+        least_squares(matrix, fixed, **self._ridge(), out=out)
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:
@@ -84,19 +107,8 @@ class IALS(UserVectorRecommender):
             interactions
         )
 
-    def _cold_parameters(self) -> dict[str, Any]:
-        chosen = self.parameters
-        return {
-            "unobserved": chosen.unobserved,
-            "regularization": chosen.regularization,
-            "nu": chosen.nu,
-            "items": self.train.n_items,
-        }
-
-    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
-        out = np.zeros((len(histories), self.parameters.dimension), np.float32)
-        self._solve(histories.matrix, self._items, out)
-        return out
+    def _ridge(self) -> dict[str, float]:
+        return _of_fold_in(self.parameters)
 
 
 def least_squares(

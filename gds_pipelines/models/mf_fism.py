@@ -16,17 +16,17 @@ Source: own; Rendle et al. 2020 and Kabbur, Ning & Karypis 2013 for the sources.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gds_pipelines import splits
-from gds_pipelines.interactions import Histories, Interactions
-from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.models.base import ModelInfo
 from gds_pipelines.models.fism import FISM
-from gds_pipelines.models.ials import least_squares
-from gds_pipelines.models.mf_logistic import FOLD_IN, MFLogistic, MFLogisticParameters
+from gds_pipelines.models.ials import FoldInRecommender
+from gds_pipelines.models.mf_logistic import MFLogistic, MFLogisticParameters
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.training import TrainingOptions
 
@@ -48,7 +48,7 @@ class MFFismParameters(MFLogisticParameters):
     length: float = param(0.13, "exponent of the degree in an item's length", low=-1.0, high=1.0)
 
 
-class MFFism(UserVectorRecommender):
+class MFFism(FoldInRecommender):
     info = ModelInfo(
         name="mf-fism",
         title="Matrix factorisation by log loss and fism in one dot product, weighed on a part of train",
@@ -57,7 +57,6 @@ class MFFism(UserVectorRecommender):
     )
     Parameters = MFFismParameters
     search_with: ClassVar = {"dimension": 32, "fism_dimension": 64}
-    cold = "fold-in"
 
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
@@ -120,14 +119,6 @@ class MFFism(UserVectorRecommender):
                 rank = 1 + (score[wanted.row] > own[:, None]).sum(axis=1)
                 gains[at] += (1 / np.log2(1 + rank)).sum()
         return WEIGHTS[int(gains.argmax())]
-
-    def _cold_parameters(self) -> dict[str, Any]:
-        return {**FOLD_IN, "items": self.train.n_items}
-
-    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
-        out = np.zeros((len(histories), self._items.shape[1]), np.float32)
-        least_squares(histories.matrix, self._items, *FOLD_IN.values(), out)
-        return out
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:

@@ -17,23 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numba as nb
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gds_pipelines.interactions import Histories, Interactions
-from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.models.base import ModelInfo
 from gds_pipelines.models.batches import fingerprint, validation_figures
-from gds_pipelines.models.ials import least_squares
+from gds_pipelines.models.ials import FoldInRecommender
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.training import Learner, Moment, TrainingOptions
-
-FOLD_IN = {"unobserved": 0.1, "regularization": 0.003, "nu": 1.0}
-"""Of the least-squares answer to a visitor's history, the defaults of ``ials``: a mean would point the
-wrong way where an item's bias is below 0."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class MFLogisticParameters(Parameters):
     step_pairs: int = param(65_536, "pairs between two looks at the clock", low=1)
 
 
-class MFLogistic(UserVectorRecommender):
+class MFLogistic(FoldInRecommender):
     info = ModelInfo(
         name="mf-logistic",
         title="Matrix factorisation with biases by log loss",
@@ -60,7 +56,6 @@ class MFLogistic(UserVectorRecommender):
     )
     Parameters = MFLogisticParameters
     search_with: ClassVar = {"dimension": 32, "epochs": 16}
-    cold = "fold-in"
 
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions
@@ -70,14 +65,6 @@ class MFLogistic(UserVectorRecommender):
 
     def _learner(self, interactions: Interactions, validation: Interactions | None) -> _Learner:
         return _Learner(self, interactions, validation)
-
-    def _cold_parameters(self) -> dict[str, Any]:
-        return {**FOLD_IN, "items": self.train.n_items}
-
-    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
-        out = np.zeros((len(histories), self._items.shape[1]), np.float32)
-        least_squares(histories.matrix, self._items, *FOLD_IN.values(), out)
-        return out
 
     @classmethod
     def _estimate(cls, interactions: Interactions, parameters: Parameters) -> int:

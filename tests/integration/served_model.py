@@ -23,6 +23,11 @@ TASK = {
     "timeProperty": "at",
 }
 
+SCATTERED = (
+    "MATCH (u:User), (i:Item) WHERE (u.id * 13 + i.id * 7) % 11 = 0 CREATE (u)-[:BUY {at: u.id + i.id}]->(i)"
+)
+"""Every eleventh pair of user and item, in no order, each at a time of its own."""
+
 
 def fill(server: Any, items: int, users: int, buys: str, **parameters: Any) -> None:
     """An emptied database with items and users from 1 on; ``buys`` makes their relationships."""

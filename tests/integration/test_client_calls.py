@@ -22,13 +22,7 @@ STEP = {"mutateProperty": "rank", "maxIterations": 5}
 
 @pytest.fixture(scope="module")
 def shop(server):
-    served_model.fill(
-        server,
-        ITEMS,
-        USERS,
-        "MATCH (u:User), (i:Item) WHERE (u.id * 13 + i.id * 7) % 11 = 0 "
-        "CREATE (u)-[:BUY {at: u.id + i.id}]->(i)",
-    )
+    served_model.fill(server, ITEMS, USERS, served_model.SCATTERED)
     keys = list(range(1, ITEMS + 1))
     for seed in (1, 2):  # two versions, of which the second serves
         served_model.serve(server, "kept", keys, *np.random.default_rng(seed).normal(size=(2, ITEMS, 2)))

@@ -32,13 +32,7 @@ YIELD users, relationshipsWritten RETURN users, relationshipsWritten AS written
 
 @pytest.fixture(scope="module")
 def shop(server):
-    served_model.fill(
-        server,
-        ITEMS,
-        USERS,
-        "MATCH (u:User), (i:Item) WHERE (u.id * 13 + i.id * 7) % 11 = 0 "
-        "CREATE (u)-[:BUY {at: u.id + i.id}]->(i)",
-    )
+    served_model.fill(server, ITEMS, USERS, served_model.SCATTERED)
     vectors = np.random.default_rng(1).normal(size=(2, ITEMS, 2))
     served_model.serve(server, "kept", list(range(1, ITEMS + 1)), *vectors)
     server.execute("CALL gds.graph.project('predict', ['User', 'Item'], 'BUY') YIELD graphName FINISH")

@@ -26,13 +26,7 @@ RETURN source.id AS user, rank, node.id AS item, score ORDER BY user, rank
 
 @pytest.fixture(scope="module")
 def shop(server):
-    served_model.fill(
-        server,
-        ITEMS,
-        USERS,
-        "MATCH (u:User), (i:Item) WHERE (u.id * 13 + i.id * 7) % 11 = 0 "
-        "CREATE (u)-[:BUY {at: u.id + i.id}]->(i)",
-    )
+    served_model.fill(server, ITEMS, USERS, served_model.SCATTERED)
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(2, ITEMS, 2))
     served_model.serve(server, "kept", list(range(1, ITEMS + 1)), *vectors)
