@@ -6,10 +6,12 @@
 
 ``--choose N`` tries N settings on a part of train first (see ``gds_pipelines.tuning``); the file says which
 won. Lists and values of single users are kept below ``build/accuracy`` (never committed), so that models
-measured on different days are compared over the same users: run the baselines first.
+measured on different days are compared over the same users: run the baselines first, or say ``--compared``
+afterwards, which measures nothing and compares what is kept with every baseline kept by then.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +36,14 @@ def main() -> None:
     arguments.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments.add_argument("--label", help="name in tables, where the hyper-parameters are not the defaults")
     arguments.add_argument("--threads", type=int)
+    arguments.add_argument("--compared", action="store_true", help="against the baselines kept since")
     given = arguments.parse_args()
     protocol = protocols.get(given.protocol)
+    place = VALUES / f"{subject(given.dataset, protocol)}-seed{given.seed}"
+    if given.compared:
+        for label in given.models.split(","):
+            compare_again(result_path(given.dataset, protocol, label, given.seed), place, label, protocol)
+        return
     parts = parts_of(datasets.get(given.dataset), protocol, seed=given.seed)
     parts.audit().check()
     settings = parse_settings(given.set)
@@ -58,7 +66,6 @@ def main() -> None:
             options=TrainingOptions(threads=given.threads),
             choice=choice,
         )
-        place = VALUES / f"{subject(given.dataset, protocol)}-seed{given.seed}"
         keep(place, label, done, protocol)
         command = f".venv/bin/python -m benchmarks.accuracy.run {given.dataset} {name}{words}"
         write(given.dataset, protocol, label, done, parts, place, given.seed, command)
@@ -69,12 +76,29 @@ def subject(dataset: str, protocol: protocols.Protocol) -> str:
     return dataset if protocol.name == "all-ranking" else f"{dataset}-{protocol.name}"
 
 
+def result_path(dataset: str, protocol: protocols.Protocol, label: str, seed: int) -> Path:
+    return RESULTS / f"{subject(dataset, protocol)}-{label}-seed{seed}.json"
+
+
+def compare_again(path: Path, place: Path, label: str, protocol: protocols.Protocol) -> None:
+    """Renew the comparisons in a result file; nothing else in it changes."""
+    if not path.exists() or not (place / f"{label}.npz").exists():
+        raise SystemExit(f"{label} has no result file {path.name} or no values in {place}; measure it first.")
+    result = json.loads(path.read_text(encoding="utf-8"))
+    result["comparisons"] = benchmarking.finite(against(place, label, protocol))
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def keep(place: Path, label: str, done: benchmarking.Measured, protocol: protocols.Protocol) -> None:
     """Values of single users, for paired tests with what is measured another day."""
     found = done.evaluation
     place.mkdir(parents=True, exist_ok=True)
     values = {metric if cut == 0 else f"{metric}@{cut}": one for (metric, cut), one in found.values.items()}
-    arrays = {"users": found.users, "items": found.items.astype(np.int32)}
+    arrays = {
+        "users": found.users,
+        "items": found.items.astype(np.int32),
+        "baseline": np.array(done.model.info.name in benchmarking.baselines_of(protocol)),
+    }
     np.savez(place / f"{label}.npz", **arrays, **values)
 
 
@@ -93,7 +117,7 @@ def write(
     machine = benchmarking.machine()
     title = f"{dataset}: {protocol.title.lower()}"
     result_file.write(
-        RESULTS / f"{subject(dataset, protocol)}-{label}-seed{seed}.json",
+        result_path(dataset, protocol, label, seed),
         title=title,
         command=command,
         rows=[shown(full, protocol, seed)],
@@ -143,7 +167,9 @@ def against(place: Path, label: str, protocol: protocols.Protocol) -> list[dict[
     if protocol.kind == "clicks":
         return []
     values = {path.stem: dict(np.load(path)) for path in sorted(place.glob("*.npz"))}
-    beside = benchmarking.baselines_of(protocol)
+    # A baseline stays one under a label: whoever tunes it makes it the one to beat.
+    labelled = [name for name, arrays in values.items() if arrays.get("baseline")]
+    beside = (*benchmarking.baselines_of(protocol), *labelled)
     if label in models.BASELINES or label in beside:
         return []
     if protocol.kind == "ratings":

@@ -33,13 +33,25 @@ def models_command(
         for column in ("model", "what it is", "contract", "measured"):
             table.add_column(column, overflow="fold")
         for row in rows:
-            figures = [f"{entry['data']} {entry['figure']} {entry['value']:.4f}" for entry in row["measured"]]
             mark = " (default)" if row["name"] == models.DEFAULT_MODEL else ""
             contract = row["contract"] or "none needed"
-            table.add_row(f"[bold]{row['name']}[/]{mark}", row["title"], contract, "\n".join(figures))
+            figures = "\n".join(_figures(row["measured"]))
+            table.add_row(f"[bold]{row['name']}[/]{mark}", row["title"], contract, figures)
         out.print(table)
         if name:
             _details(rows[0])
+
+
+def _figures(measured: list[dict]) -> list[str]:
+    """A line for each figure of each protocol, the mean where several seeds were measured."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for entry in measured:
+        values.setdefault((entry["data"], entry["protocol"], entry["figure"]), []).append(entry["value"])
+    return [
+        f"{data}, {protocol}: {figure} {sum(found) / len(found):.4f}"
+        + (f" (mean of {len(found)})" if len(found) > 1 else "")
+        for (data, protocol, figure), found in values.items()
+    ]
 
 
 def _details(row: dict) -> None:

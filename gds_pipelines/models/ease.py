@@ -3,10 +3,9 @@
     B = argmin |X - X B|^2 + reg |B|^2 with zero diagonal,  B_ij = -P_ij / P_jj,  P = (X'X + reg I)^-1
 
 Up to ``dense_items`` items P is one inverse. Above, column j is solved over j and its ``local`` items with
-the
-largest co-occurrence (by cosine) alone: cost items x local^3 / 3. Rows are cut to ``neighbours`` entries by
-magnitude, which is what is served. Source: Steck 2019, "Embarrassingly shallow autoencoders for sparse data";
-the local form after Steck 2019, "Markov random fields for collaborative filtering".
+the largest co-occurrence (by cosine) alone: cost items x local^3 / 3. Rows are cut to ``neighbours`` entries
+by magnitude, which is what is served. Source: Steck 2019, "Embarrassingly shallow autoencoders for sparse
+data"; the local form after Steck 2019, "Markov random fields for collaborative filtering".
 """
 
 from __future__ import annotations
