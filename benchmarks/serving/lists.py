@@ -96,9 +96,11 @@ def ways(server: BenchServer, name: str, n_items: int, dimension: int, given: ar
             around=lambda: index(server, name, dimension, "NONE"),
         ),
         "cypher": Way("collaborative filtering in Cypher", COLLABORATIVE, clients=every, comparable=False),
-        # It builds its graph of neighbours anew in each call, which takes many seconds.
+        # It builds its graph of neighbours anew in each call, at a cost that grows with the square of how
+        # many are asked for: no more, then, than a list and all that its user has bought.
         "knn": Way(
-            "GDS filtered kNN, 100 asked for", KNN, parameters={"vector": name, "candidates": 100},
+            f"GDS filtered kNN, {K + HISTORY} asked for", KNN,
+            parameters={"vector": name, "candidates": K + HISTORY},
             around=lambda: Projected(server, name), asked=5,
         ),
         "numpy": Way("numpy, one thread, no database"),
