@@ -23,7 +23,7 @@ from benchmarks import result_file
 from benchmarks.serving.client import ask
 from benchmarks.serving.latency import of_clients, summary
 from benchmarks.serving.world import HISTORY, K, World, fill, index
-from benchmarks.transfer.bench_server import BenchServer, bench_server, busy, rounded
+from benchmarks.transfer.bench_server import BenchServer, bench_server, rounded
 from gds_pipelines.queries import query
 
 COMMAND = ".venv/bin/python -m benchmarks.serving.lists"
@@ -211,7 +211,10 @@ def keep(path: Path, row: dict[str, Any], note: str) -> None:
     rows = [old for old in rows_of(path) if place(old) != place(row)] + [row]
     order = {way: at for at, way in enumerate(dict.fromkeys(one["way"] for one in rows))}
     rows.sort(key=lambda one: (one["items"], one["D"], order[one["way"]], one["clients"]))
-    columns = ("items", "D", "way", "clients", "p50 ms", "p95 ms", "p99 ms", "lists/s", "calls", "recall@10")
+    columns = (
+        *("items", "D", "way", "clients", "p50 ms", "p95 ms", "p99 ms"),
+        *("lists/s", "calls", "recall@10", "heap MB"),
+    )
     result_file.write(
         path, "A list of ten through Bolt", COMMAND,
         [{column: one.get(column) for column in columns} for one in rows], note,
@@ -290,15 +293,15 @@ def main() -> None:
     path = given.out / "lists.json"
     done = set() if given.again else {place(row) for row in rows_of(path)}
     note = (
-        f"{busy()} Server and clients on one machine; server heap {given.heap} MB; users bought {HISTORY} "
-        "items each; what an index answers is scored again in Cypher; ours by `concurrency: 2`."
+        f"Server and clients on one machine; users bought {HISTORY} items each; what an index answers is "
+        "scored again in Cypher; ours by `concurrency: 2`."
     )
     with bench_server(given.heap, given.software, {"server.gnn.memory.max": f"{given.heap // 2}m"}) as server:
         for n_items in given.items:
             for dimension in given.dimensions:
                 for row in measure(server, n_items, dimension, given, done):
                     print(rounded(row), flush=True)
-                    keep(path, rounded(row), note)
+                    keep(path, rounded(row) | {"heap MB": given.heap}, note)
 
 
 if __name__ == "__main__":
