@@ -183,8 +183,8 @@ def test_a_project_of_weights_and_biases_gets_every_epoch(monkeypatch, tmp_path)
         def log(self, values, step):
             asked.append((step, sorted(values), values.get("score")))
 
-        def finish(self):
-            asked.append("finish")
+        def finish(self, exit_code=0):
+            asked.append(("finish", exit_code))
 
     def init(**given):
         asked.append(given)
@@ -196,7 +196,10 @@ def test_a_project_of_weights_and_biases_gets_every_epoch(monkeypatch, tmp_path)
     assert (first["project"], first["resume"], len(first["id"])) == ("shop", "allow", 16)
     assert "seed" in first["config"]
     assert epochs == [(epoch, ["loss", "score", "seconds"], epoch) for epoch in (1, 2, 3, 4)]
-    assert last == "finish"
+    assert last == ("finish", 0)
+    with pytest.raises(Diverged):
+        train(Line(poison=(2, 1)), replace(QUIET, wandb="shop"))
+    assert asked[-1] == ("finish", 1)
     asked.clear()
     train(Line(scores=[1, 2, 3, 4]), QUIET)
     assert asked == []
