@@ -16,9 +16,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
 from gds_pipelines.errors import PipelineError, UnknownName
+from gds_pipelines.models import saved_model
 from gds_pipelines.models.base import Recommender
 
 DEFAULT_MODEL = "fism"
@@ -85,20 +84,11 @@ def measured(name: str) -> list[dict]:
 
 
 def load(directory: str | Path) -> Recommender:
-    """A model as ``Recommender.save`` wrote it, ready to recommend and equal to the one that was saved."""
-    directory = Path(directory)
-    try:
-        description = json.loads((directory / "model.json").read_text())
-        with np.load(directory / "arrays.npz", allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
-        raise PipelineError(
-            f"No trained model can be read from '{directory}': {error}. Give the folder that `gnn4j "
-            f"train` wrote."
-        ) from error
-    if description.get("format") != 1:
-        raise PipelineError(
-            f"The model in '{directory}' has format {description.get('format')}, this version reads 1. "
-            f"Train it again."
-        )
+    """A model as ``Recommender.save`` wrote it, ready to recommend and equal to the one that was saved.
+
+    Raises:
+        PipelineError: the folder holds no trained model, or one of another format.
+        UnknownName: the model is of a package that is not installed here.
+    """
+    description, arrays = saved_model.read(directory)
     return recommender(description["model"])._loaded(description, arrays)

@@ -89,7 +89,7 @@ class LightGCN(PropagationRecommender):
 
     def base_vectors(self) -> NDArray[np.float32]:
         """[I, D] – h0, what is propagated where the model is deployed."""
-        self._require()
+        self._require_fit()
         return self._base
 
     def payload(self) -> ItemPropagation:
