@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from gds_pipelines import draws
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.node_features import NodeFeatures
 from gds_pipelines.surroundings import ITEMS, USERS, Surroundings
@@ -25,49 +26,18 @@ from model_export.padded_blocks import Drawn, PaddedBlocks, build, missing_row
 LABELS = ("item", "user")
 """Stand in the schema until the task's own labels are put there; tensors are numbered, not named, by them."""
 VISITOR = -1
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_LOW = np.uint64(0xFFFFFFFF)
-
-
-def _mixed(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    z = (z ^ (z >> np.uint64(30))) * _FIRST
-    z = (z ^ (z >> np.uint64(27))) * _SECOND
-    return z ^ (z >> np.uint64(31))
-
-
-def hash64(*values: int | NDArray[np.int64]) -> NDArray[np.uint64]:
-    """The hash of formats.md section 6 over any number of values, elementwise."""
-    a = np.zeros(np.broadcast_shapes(*(np.shape(value) for value in values)), np.uint64)
-    for value in values:
-        a = _mixed(a + _GOLDEN + np.asarray(value, np.int64).astype(np.uint64))
-    return a
-
-
-def below(hashed: NDArray[np.uint64], n: NDArray[np.int64]) -> NDArray[np.int64]:
-    """floor(hashed * n / 2^64), for 0 <= n < 2^31."""
-    wide = n.astype(np.uint64)
-    high = (hashed >> np.uint64(32)) * wide
-    return ((high + ((hashed & _LOW) * wide >> np.uint64(32))) >> np.uint64(32)).astype(np.int64)
 
 
 def draw_positions(
     degrees: NDArray[np.int64], ids: NDArray[np.int64], k: int, seed: int, hop: int, relation: int
 ) -> NDArray[np.int64]:
-    """[R, K] – positions in the list of each receiver, -1 = none; Floyd's draw where it has more than K."""
+    """[R, K] – positions in the list of each receiver, -1 = none; drawn where it has more than K."""
     found = np.broadcast_to(np.arange(k), (len(degrees), k)).copy()
     found[found >= degrees[:, None]] = -1
     many = np.flatnonzero(degrees > k)
     if not len(many):
         return found
-    d, start = degrees[many], hash64(seed, ids[many], hop, relation)
-    drawn = np.full((len(many), k), -1, np.int64)
-    for i in range(k):
-        last = d - k + i
-        at = below(_mixed(start + _GOLDEN + np.uint64(i)), last + 1)
-        taken = (drawn[:, :i] == at[:, None]).any(axis=1)
-        drawn[:, i] = np.where(taken, last, at)
-    found[many] = drawn
+    found[many] = draws.distinct(draws.hash64(seed, ids[many], hop, relation), degrees[many], k)
     return found
 
 

@@ -16,7 +16,8 @@ from gds_pipelines.graph_data import Column, GraphData
 from gds_pipelines.pyg.loader import Prefetch
 from gds_pipelines.pyg.projection_sampling import ProjectionNeighbourhoods
 from gds_pipelines.sampling import BlockSample
-from gds_pipelines.sampling.neighbourhood import GraphNeighbourhoods, Plan, Relation
+from gds_pipelines.sampling.graph_neighbourhoods import GraphNeighbourhoods
+from gds_pipelines.sampling.plan import Plan, Relation
 from model_export import block_schema as names
 from model_export.block_schema import BlockSchema, Feature, NodeType
 from model_export.feature_encoders import MISSING, PADDING

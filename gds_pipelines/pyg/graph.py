@@ -20,12 +20,9 @@ from gds_pipelines.pyg.graph_store import RelationStore
 from gds_pipelines.pyg.projection_sampling import ProjectionNeighbourhoods
 from gds_pipelines.pyg.relationship_values import RelationshipValues
 from gds_pipelines.pyg.sampler import EdgeType, NeighbourhoodSampler
-from gds_pipelines.sampling.neighbourhood import (
-    GraphNeighbourhoods,
-    NeighbourhoodSource,
-    Plan,
-    Relation,
-)
+from gds_pipelines.sampling.graph_neighbourhoods import GraphNeighbourhoods
+from gds_pipelines.sampling.neighbourhood import NeighbourhoodSource
+from gds_pipelines.sampling.plan import Plan, Relation
 
 FanOuts = Sequence[int] | Mapping[EdgeType, Sequence[int]]
 

@@ -12,7 +12,7 @@ from torch_geometric.data.graph_store import EdgeLayout
 
 from gds_pipelines.errors import InvalidInput
 from gds_pipelines.graph_data import RelationTable
-from gds_pipelines.sampling.neighbourhood import Relation
+from gds_pipelines.sampling.plan import Relation
 
 
 class RelationStore(GraphStore):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.graph_reader import Sessions
 from gds_pipelines.sampling import BlockSample, CooSample, SampledRelation, sample_graph
-from gds_pipelines.sampling.neighbourhood import Neighbourhood, Plan, check_seeds, join
+from gds_pipelines.sampling.neighbourhood import Neighbourhood, check_seeds, join
+from gds_pipelines.sampling.plan import Plan
 
 
 class ProjectionNeighbourhoods:

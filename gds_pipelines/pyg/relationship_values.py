@@ -16,7 +16,7 @@ from torch_geometric.data import Data, HeteroData
 
 from gds_pipelines.errors import InvalidInput, UnknownName
 from gds_pipelines.graph_data import RelationTable
-from gds_pipelines.sampling.neighbourhood import Relation
+from gds_pipelines.sampling.plan import Relation
 
 Triple = tuple[str, str, str]
 

@@ -20,7 +20,8 @@ from torch_geometric.sampler.neighbor_sampler import edge_sample
 
 from gds_pipelines.errors import InvalidInput
 from gds_pipelines.negatives import Popular, Positives, Uniform
-from gds_pipelines.sampling.neighbourhood import Neighbourhood, NeighbourhoodSource, Relation
+from gds_pipelines.sampling.neighbourhood import Neighbourhood, NeighbourhoodSource
+from gds_pipelines.sampling.plan import Relation
 
 EdgeType = tuple[str, str, str]
 Numbering = Callable[[Relation, np.ndarray, np.ndarray], np.ndarray]

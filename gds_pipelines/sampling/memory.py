@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.graph_data import Column, GraphData
 from gds_pipelines.graph_reader import Sessions, read_graph
-from gds_pipelines.sampling.neighbourhood import GraphNeighbourhoods, Plan, Reached, Relation
+from gds_pipelines.sampling.graph_neighbourhoods import GraphNeighbourhoods
+from gds_pipelines.sampling.plan import Plan, Relation
+from gds_pipelines.sampling.reached import Reached
 from gds_pipelines.sampling.samples import BlockSample, CooSample, GatheredFeature, SampledRelation
 
 BATCH_SIZE = 1024

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from gds_pipelines.draws import hash64
 from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.models.block_encoders import LAYERS, BlockEncoder, EdgeInput
@@ -17,7 +18,6 @@ from gds_pipelines.models.neighbourhoods import (
     Neighbourhoods,
     columns_of,
     draw_positions,
-    hash64,
     schema_of,
 )
 from gds_pipelines.node_features import NodeFeatures

@@ -7,7 +7,8 @@ import pytest
 from two_types_graph import BUY, SOLD, two_types
 
 from gds_pipelines.pyg import PygGraph
-from gds_pipelines.sampling.neighbourhood import GraphNeighbourhoods, join
+from gds_pipelines.sampling.graph_neighbourhoods import GraphNeighbourhoods
+from gds_pipelines.sampling.neighbourhood import join
 
 MASK = 2**64 - 1
 
