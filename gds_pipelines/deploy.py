@@ -27,8 +27,8 @@ from gds_pipelines.naming import to_camel
 from gds_pipelines.registry import UNFINISHED, LoadedVersion, ModelVersion, Registry, check_name
 from gds_pipelines.task import Task
 from model_export import Artefact, ArtefactError, read
-from model_export.manifest import MODEL_FILE
 from model_export.neighbour_rows import decode as decode_rows
+from model_export.parts import MODEL_FILE
 from model_export.vectors import decode
 
 KEEP_PREVIOUS = 1

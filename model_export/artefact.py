@@ -21,20 +21,11 @@ import numpy as np
 
 from model_export import golden as golden_samples
 from model_export import neighbour_rows, scan
+from model_export.canonical_json import canonical_json, parse_canonical, sha256_hex
 from model_export.errors import ArtefactError
-from model_export.manifest import (
-    MANIFEST_FILE,
-    MAX_CORE_BYTES,
-    MAX_PARTS_BYTES,
-    MAX_PIECE_BYTES,
-    MODEL_FILE,
-    canonical_json,
-    manifest_faults,
-    parse_canonical,
-    sha256_hex,
-    with_schema_hash,
-)
+from model_export.manifest import manifest_faults, with_schema_hash
 from model_export.neighbour_rows import VALUES
+from model_export.parts import MANIFEST_FILE, MAX_CORE_BYTES, MAX_PARTS_BYTES, MAX_PIECE_BYTES, MODEL_FILE
 from model_export.vectors import decode
 
 FILES = (MANIFEST_FILE, MODEL_FILE, "vectors.arrow", "weights.arrow", "lists.arrow")

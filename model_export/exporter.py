@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 
 from model_export import golden, ordering, padded_blocks, parity, scan
 from model_export.artefact import Artefact, assemble
+from model_export.block_faults import declaration_faults
 from model_export.block_schema import CONTRACT as PADDED_BLOCKS
-from model_export.block_schema import BlockSchema, declaration_faults
+from model_export.block_schema import BlockSchema
 from model_export.errors import ArtefactError, ExportError
-from model_export.manifest import MODEL_FILE, ORDERING, item_propagation_signature, schema_faults
+from model_export.parts import MODEL_FILE
+from model_export.schema import schema_faults
+from model_export.signature import ORDERING, item_propagation_signature
 
 OPSET = 20
 _OUTPUT = "gnn4j.output.{}"

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from model_export.artefact import Artefact
 from model_export.errors import ArtefactError
 from model_export.exporter import export
-from model_export.manifest import item_propagation_signature, now_utc
+from model_export.manifest import now_utc
+from model_export.signature import item_propagation_signature
 from model_export.vectors import encode, of_one_type
 
 HISTORY = 500

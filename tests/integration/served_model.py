@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_export.artefact import Artefact, assemble
-from model_export.manifest import parse_canonical
+from model_export.canonical_json import parse_canonical
 from model_export.vectors import encode, of_one_type
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "item_propagation"

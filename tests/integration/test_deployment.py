@@ -14,7 +14,7 @@ from gds_pipelines.errors import InvalidInput
 from gds_pipelines.registry import Registry
 from model_export import Artefact
 from model_export.artefact import part_entry
-from model_export.manifest import parse_canonical
+from model_export.canonical_json import parse_canonical
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "item_propagation"
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())

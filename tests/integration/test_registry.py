@@ -15,8 +15,8 @@ import pytest
 from neo4j.exceptions import Neo4jError
 
 from model_export.artefact import Artefact, part_entry, read
+from model_export.canonical_json import canonical_json, sha256_hex
 from model_export.item_propagation import build
-from model_export.manifest import canonical_json, sha256_hex
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 HAND = GOLDEN / "item_propagation"

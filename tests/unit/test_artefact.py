@@ -13,8 +13,9 @@ import pytest
 from model_export import Artefact, ArtefactError, read
 from model_export import artefact as artefact_module
 from model_export.artefact import part_entry
+from model_export.canonical_json import canonical_json, parse_canonical, sha256_hex
 from model_export.item_propagation import build
-from model_export.manifest import MAX_PIECE_BYTES, canonical_json, parse_canonical, sha256_hex
+from model_export.parts import MAX_PIECE_BYTES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "item_propagation"
 

@@ -12,9 +12,9 @@ from model_export import ArtefactError, ExportError, export, open_session, parit
 from model_export import session as session_module
 from model_export.exporter import to_onnx
 from model_export.item_propagation import UserEncoder, build, examples, golden_inputs
-from model_export.manifest import item_propagation_signature, signature_of
 from model_export.scan import scan_model
 from model_export.session import available_providers, cuda_devices
+from model_export.signature import item_propagation_signature, signature_of
 
 FEATURES = signature_of([("x", "float32", [None, 3], "features")], [("y", "float32", [None, 2], "embedding")])
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from model_export import ArtefactError, golden
-from model_export.manifest import canonical_json, parse_canonical
+from model_export.canonical_json import canonical_json, parse_canonical
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(

@@ -13,7 +13,8 @@ from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.registry import Registry, check_name
 from model_export import Artefact
 from model_export.artefact import part_entry
-from model_export.manifest import MAX_PIECE_BYTES, parse_canonical
+from model_export.canonical_json import parse_canonical
+from model_export.parts import MAX_PIECE_BYTES
 from model_export.vectors import encode, of_one_type
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "item_propagation"
@@ -90,7 +91,7 @@ class Database:
         import io
         import zipfile
 
-        from model_export.manifest import sha256_hex
+        from model_export.canonical_json import sha256_hex
 
         manifest = zipfile.ZipFile(io.BytesIO(given.artefact)).read("manifest.json")
         sha256, parts = sha256_hex(manifest), json.loads(manifest)["parts"]

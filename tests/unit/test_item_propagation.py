@@ -9,7 +9,8 @@ import pytest
 
 from model_export import open_session
 from model_export.artefact import Artefact, content_faults, golden_faults
-from model_export.manifest import manifest_faults, parse_canonical
+from model_export.canonical_json import parse_canonical
+from model_export.manifest import manifest_faults
 from model_export.vectors import decode
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "item_propagation"

@@ -3,7 +3,8 @@
 import pytest
 
 from model_export import ordering
-from model_export.manifest import ORDERING, manifest_faults, signature_of, with_schema_hash
+from model_export.manifest import manifest_faults, with_schema_hash
+from model_export.signature import ORDERING, signature_of
 
 
 @pytest.mark.parametrize("contract", ORDERING)

@@ -12,9 +12,10 @@ import pytest
 from model_export import ArtefactError, BlockSession, open_session
 from model_export.artefact import Artefact, assemble, golden_faults
 from model_export.block_schema import BlockSchema
+from model_export.canonical_json import parse_canonical
 from model_export.feature_encoders import encode_type
 from model_export.golden import tensor_from_json
-from model_export.manifest import manifest_faults, parse_canonical
+from model_export.manifest import manifest_faults
 from model_export.padded_blocks import Drawn, PaddedBlocks, build, examples, faults_of, golden_inputs
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "padded_blocks"

@@ -10,7 +10,8 @@ import pytest
 
 from model_export import ArtefactError, vector_pairs
 from model_export.artefact import Artefact, content_faults
-from model_export.manifest import manifest_faults, parse_canonical
+from model_export.canonical_json import parse_canonical
+from model_export.manifest import manifest_faults
 from model_export.neighbour_rows import ENTRIES_PER_BATCH, decode, encode, rows_of
 from model_export.vectors import decode as decode_vectors
 

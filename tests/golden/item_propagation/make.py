@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from model_export.item_propagation import build
-from model_export.manifest import MANIFEST_FILE
+from model_export.parts import MANIFEST_FILE
 
 HERE = Path(__file__).resolve().parent
 

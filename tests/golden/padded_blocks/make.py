@@ -11,7 +11,7 @@ import torch
 from model_export.block_schema import BlockSchema, Feature, NodeType, Relation
 from model_export.exporter import export
 from model_export.golden import tensor_from_json
-from model_export.manifest import MANIFEST_FILE
+from model_export.parts import MANIFEST_FILE
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = BlockSchema(
