@@ -87,12 +87,12 @@ final class JobAccess {
      */
     Opened open(Transaction tx, String graphName) {
         var owner = jobId == null ? gnn.user()
-            : gnn.services().jobs().open(tx, place(gnn), jobId, token, graphName).map(Grant::owner).orElse(gnn.user());
+            : gnn.services().jobs().leases().open(tx, place(gnn), jobId, token, graphName).map(Grant::owner).orElse(gnn.user());
         return new Opened(gnn.services().graphs().open(owner, gnn.databaseName(), graphName), owner);
     }
 
     /** What each of a procedure's own transactions begins with: a worker whose lease is over writes no more. */
     Consumer<Transaction> admission() {
-        return jobId == null ? tx -> { } : tx -> gnn.services().jobs().requireAlive(tx, place(gnn), jobId, token);
+        return jobId == null ? tx -> { } : tx -> gnn.services().jobs().leases().requireAlive(tx, place(gnn), jobId, token);
     }
 }

@@ -39,7 +39,7 @@ public class JobLeaseProcedure {
         }
         var device = config.getString("device", null);
         config.check();
-        return gnn.services().jobs().lease(tx, JobAccess.place(gnn), gnn.user(), worker, device).stream().map(LeaseRow::new);
+        return gnn.services().jobs().leases().lease(tx, JobAccess.place(gnn), gnn.user(), worker, device).stream().map(LeaseRow::new);
     }
 
     @Procedure(name = "gnn.job.report", mode = Mode.WRITE)
@@ -60,7 +60,7 @@ public class JobLeaseProcedure {
             throw new InvalidConfiguration(List.of("`jobId` and `token` must be those that gnn.job.lease returned, but `"
                 + (jobId == null ? "jobId" : "token") + "` is null."));
         }
-        var status = gnn.services().jobs().report(tx, JobAccess.place(gnn), gnn.user(), jobId, token, JobReport.parse(report));
+        var status = gnn.services().jobs().leases().report(tx, JobAccess.place(gnn), gnn.user(), jobId, token, JobReport.parse(report));
         return Stream.of(new ReportRow(status.name(), gnn.services().config().get(GnnSettings.WORKER_LEASE).toMillis()));
     }
 

@@ -25,11 +25,10 @@ import org.neo4j.graphdb.Transaction;
 
 /** The nodes of jobs; docs/formats.md section 8 is the contract. Anyone may have edited them: what counts is sealed. */
 final class JobStore {
+    /** Workers that may fail a job by vanishing before the job itself is held to be at fault. */
+    static final int ATTEMPTS = 3;
     static final Label JOB = Label.label("GnnJob");
-    static final Label LOG = Label.label("GnnJobLog");
     static final Label PROJECTION = Label.label("GnnProjection");
-    static final RelationshipType HAS_LOG = RelationshipType.withName("HAS_LOG");
-
     static final RelationshipType TRAINED_BY = RelationshipType.withName("TRAINED_BY");
     static final RelationshipType READ_BY = RelationshipType.withName("READ_BY");
     static final RelationshipType MADE = RelationshipType.withName("MADE");
@@ -159,16 +158,30 @@ final class JobStore {
         }
     }
 
-    static void addLog(Transaction tx, Node job, long now, String level, String message) {
-        var before = number(job, "logLines");
-        var number = before == null ? 0 : before;
-        var line = tx.createNode(LOG);
-        line.setProperty("at", now);
-        line.setProperty("number", number);
-        line.setProperty("level", level);
-        line.setProperty("message", message);
-        job.createRelationshipTo(line, HAS_LOG);
-        job.setProperty("logLines", number + 1);
+    /** Whether the worker of a job was silent for longer than its lease. */
+    static boolean isExpired(Node node, long now) {
+        var until = number(node, "leaseUntil");
+        return until == null || until < now;
+    }
+
+    /** Ends a locked job that nobody works on and nobody will. */
+    static void settle(Transaction tx, Node node, long now) {
+        var status = status(node);
+        var attempt = number(node, "attempt");
+        if (status == JobStatus.CANCELING && isExpired(node, now)) {
+            end(tx, node, JobStatus.CANCELED, "Cancelled; its worker had vanished.", now);
+        } else if ((status == JobStatus.RUNNING && isExpired(node, now) || status == JobStatus.PENDING)
+            && attempt != null && attempt >= ATTEMPTS) {
+            end(tx, node, JobStatus.FAILED, "It was begun " + attempt + " times and never came to its end, the last time by worker '"
+                + text(node, "worker") + "'. Look at the log of `gnn4j worker` and at gnn.job.log, then train again.", now);
+        }
+    }
+
+    /** The last step of a locked job, with the reason for people. */
+    static void end(Transaction tx, Node node, JobStatus status, String message, long now) {
+        step(node, status, now);
+        node.setProperty("message", message);
+        JobLog.add(tx, node, now, status == JobStatus.FAILED ? "ERROR" : "INFO", message);
     }
 
     static JobStatus status(Node node) {

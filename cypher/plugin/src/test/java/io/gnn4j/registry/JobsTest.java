@@ -109,7 +109,7 @@ class JobsTest {
     }
 
     private Optional<Lease> lease(Jobs jobs, String worker) {
-        return in(tx -> jobs.lease(tx, PLACE, "gnn_worker", worker, "cpu"));
+        return in(tx -> jobs.leases().lease(tx, PLACE, "gnn_worker", worker, "cpu"));
     }
 
     private Lease lease(String worker) {
@@ -117,7 +117,7 @@ class JobsTest {
     }
 
     private JobStatus report(Lease lease, Map<String, Object> report) {
-        return in(tx -> jobs.report(tx, PLACE, "gnn_worker", lease.jobId(), lease.token(), JobReport.parse(report)));
+        return in(tx -> jobs.leases().report(tx, PLACE, "gnn_worker", lease.jobId(), lease.token(), JobReport.parse(report)));
     }
 
     private JobStatus status(String id) {
@@ -153,9 +153,9 @@ class JobsTest {
         assertThat(done.progress()).isEqualTo(1.0);
         assertThat(done.modelInfo()).isEqualTo(Map.of("modelName", "best"));
         assertThat(done.finishedAt()).isEqualTo(now.get());
-        assertThat(in(tx -> jobs.log(tx, PLACE, "alice", id, 10)).stream().map(Jobs.LogLine::message))
+        assertThat(in(tx -> jobs.log(tx, PLACE, "alice", id, 10)).stream().map(JobLog.Line::message))
             .containsExactly("Taken by worker 'w1', attempt 1 of 3.", "epoch 3", "FINISHED.");
-        assertThat(in(tx -> jobs.log(tx, PLACE, "alice", id, 1)).stream().map(Jobs.LogLine::message)).containsExactly("FINISHED.");
+        assertThat(in(tx -> jobs.log(tx, PLACE, "alice", id, 1)).stream().map(JobLog.Line::message)).containsExactly("FINISHED.");
         assertThatThrownBy(() -> report(lease, Map.of("progress", 0.1))).isInstanceOf(LeaseLost.class)
             .hasMessageStartingWith("lease lost:");
         assertThat(lease(jobs, "w1")).isEmpty();
@@ -291,7 +291,7 @@ class JobsTest {
         lease("w2");
         assertThatThrownBy(() -> in(tx -> {
             tx.execute("CREATE (:Orphan)").close();
-            return jobs.report(tx, PLACE, "gnn_worker", old.jobId(), old.token(), JobReport.parse(Map.of()));
+            return jobs.leases().report(tx, PLACE, "gnn_worker", old.jobId(), old.token(), JobReport.parse(Map.of()));
         })).isInstanceOf(LeaseLost.class);
         assertThat(query("MATCH (o:Orphan) RETURN count(o) AS n")).containsExactly(Map.of("n", 0L));
     }
@@ -327,18 +327,18 @@ class JobsTest {
         submit("alice", "shop");
         var lease = lease("w1");
         try (var call = TestDatabase.begin()) {
-            assertThat(jobs.open(call, PLACE, lease.jobId(), lease.token(), "shop")).isPresent();
+            assertThat(jobs.leases().open(call, PLACE, lease.jobId(), lease.token(), "shop")).isPresent();
             // The heartbeat first, then a transaction that the call writes in: neither may wait for the call to end.
             var reported = CompletableFuture.supplyAsync(() -> report(lease, Map.of("progress", 0.5)));
             assertThat(reported.get(60, TimeUnit.SECONDS)).isEqualTo(JobStatus.RUNNING);
             var written = CompletableFuture.supplyAsync(
-                () -> in(tx -> jobs.requireAlive(tx, PLACE, lease.jobId(), lease.token()).getElementId()));
+                () -> in(tx -> jobs.leases().requireAlive(tx, PLACE, lease.jobId(), lease.token()).getElementId()));
             assertThat(written.get(60, TimeUnit.SECONDS)).isNotNull();
         }
     }
 
     private Optional<io.gnn4j.job.Grants.Grant> open(Lease lease, String token, String graphName) {
-        return in(tx -> jobs.open(tx, PLACE, lease.jobId(), token, graphName));
+        return in(tx -> jobs.leases().open(tx, PLACE, lease.jobId(), token, graphName));
     }
 
     @Test
@@ -492,8 +492,8 @@ class JobsTest {
         assertThat(in(tx -> jobs.schedule(tx, PLACE, "alice", "shop/best")).orElseThrow().message())
             .isEqualTo("Trains again at " + Instant.ofEpochMilli(start + 600_000) + " (every PT10M). CALL gnn.job.cancel('shop/best')"
                 + " ends it.");
-        List<Jobs.LogLine> lines = in(tx -> jobs.log(tx, PLACE, "alice", "shop/best", 10));
-        assertThat(lines).extracting(Jobs.LogLine::message)
+        List<JobLog.Line> lines = in(tx -> jobs.log(tx, PLACE, "alice", "shop/best", 10));
+        assertThat(lines).extracting(JobLog.Line::message)
             .containsExactly("Taken by worker 'w1', attempt 1 of 3.", "FINISHED.");
 
         assertThat(schedules("bob")).isEmpty();
