@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 
 from gds_pipelines.errors import PipelineError
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, process
+from gds_pipelines.server import ports as server_ports
 from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.installation import Sources, outdated
 from gds_pipelines.server.java import find_java
 from gds_pipelines.server.memory import memory_for, usable_memory
+from gds_pipelines.server.settings import WORKER
 
 if TYPE_CHECKING:  # the driver takes a second to import
     from gds_pipelines.connection import Connection
@@ -131,7 +133,7 @@ def permissions(home: Home) -> Finding:
         )
     if sys.platform == "win32":  # its rights are not in the mode; the user's profile is private
         return Finding("Home", "ok", str(home.root))
-    private = [home.data, process.password_file(home), process.password_file(home, process.WORKER)]
+    private = [home.data, passwords.password_file(home), passwords.password_file(home, WORKER)]
     open_to_others = [path for path in private if path.exists() and _others_read(path, home.root)]
     if open_to_others:
         names = " ".join(f"'{path}'" for path in open_to_others)
@@ -159,11 +161,11 @@ def ports(home: Home) -> list[Finding]:
     """Whether the usual ports are free for the embedded server; another program there is no fault."""
     running = process.find_running(home)
     findings = []
-    for name, port in (("Bolt", process.BOLT_PORT), ("HTTP", process.HTTP_PORT)):
+    for name, port in (("Bolt", server_ports.BOLT_PORT), ("HTTP", server_ports.HTTP_PORT)):
         ours = running is not None and port in (running.bolt, running.http)
         if ours:
             findings.append(Finding("Ports", "ok", f"{name} {port} is the embedded server's"))
-        elif process.is_free(port):
+        elif server_ports.is_free(port):
             findings.append(Finding("Ports", "ok", f"{name} {port} is free"))
         else:
             found = f"{name} {port} is taken by {_owner(port)}; a start takes the next free one"

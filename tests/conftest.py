@@ -26,7 +26,7 @@ import neo4j
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, process
 from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.installation import installed, plugin_jar
@@ -184,7 +184,7 @@ def started(
 ) -> Iterator[Server]:
     """A server in that home, killed at the end: its data goes too, so nobody needs a clean stop."""
     status = process.start(home, Silent(), memory=memory, extra=TEST_SETTINGS | dict(extra or {}))
-    running = Server(str(status.uri), str(status.http), status.user, process.read_password(home), home)
+    running = Server(str(status.uri), str(status.http), status.user, passwords.read_password(home), home)
     try:
         yield running
     finally:

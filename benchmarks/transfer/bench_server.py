@@ -10,7 +10,7 @@ from pathlib import Path
 import neo4j
 import psutil
 
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, process
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.installation import install
 from gds_pipelines.server.memory import Memory
@@ -61,7 +61,7 @@ def bench_server(
         home = Home(Path(directory) / "home", software=own.root)
         extra = {"gds.export.location": str(exports), "db.tx_log.preallocate": "false", **(settings or {})}
         status = process.start(home, Silent(), memory=Memory(heap=heap_mb, page_cache=512), extra=extra)
-        auth = (status.user, process.read_password(home))
+        auth = (status.user, passwords.read_password(home))
         try:
             with neo4j.GraphDatabase.driver(
                 str(status.uri), auth=auth, notifications_min_severity="OFF"

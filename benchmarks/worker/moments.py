@@ -30,7 +30,7 @@ from benchmarks import result_file
 from gds_pipelines.connection import Connection, Target
 from gds_pipelines.datasets.shop import ShopSize, generate
 from gds_pipelines.registry import Registry
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, process
 from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.memory import Memory
@@ -69,13 +69,13 @@ class Stand:
             bolt_port=24687,
             http_port=24474,
         )
-        self.target = Target(str(status.uri), "neo4j", process.read_password(self.home), None, "benchmark")
+        self.target = Target(str(status.uri), "neo4j", passwords.read_password(self.home), None, "benchmark")
         self.driver = neo4j.GraphDatabase.driver(self.target.uri, auth=("neo4j", self.target.password))
 
     def connection(self, user: str = "neo4j") -> Connection:
         if user == "neo4j":
             return Connection(self.driver, self.target)
-        password = process.read_password(self.home, user)
+        password = passwords.read_password(self.home, user)
         driver = neo4j.GraphDatabase.driver(self.target.uri, auth=(user, password))
         return Connection(driver, Target(self.target.uri, user, password, None, "benchmark"))
 
@@ -83,7 +83,7 @@ class Stand:
         environment = os.environ | {
             "NEO4J_URI": self.target.uri,
             "NEO4J_USERNAME": WORKER,
-            "NEO4J_PASSWORD": process.read_password(self.home, WORKER),
+            "NEO4J_PASSWORD": passwords.read_password(self.home, WORKER),
         }
         command = [sys.executable, "-m", "gds_pipelines.cli", "worker", "--poll", "0.5", "--threads", "1"]
         self.workers.append(

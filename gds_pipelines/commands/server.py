@@ -7,7 +7,8 @@ import typer
 
 from gds_pipelines.console import fail_in_words, out, print_json, print_pairs, steps
 from gds_pipelines.server.embedded import EmbeddedServer
-from gds_pipelines.server.process import BOLT_PORT, HTTP_PORT, START_SECONDS, STOP_SECONDS, Status
+from gds_pipelines.server.ports import BOLT_PORT, HTTP_PORT
+from gds_pipelines.server.process import START_SECONDS, STOP_SECONDS, Status
 from gds_pipelines.server.settings import plugin_settings
 
 app = typer.Typer(no_args_is_help=True, help="The embedded Neo4j: install, start, stop, status, plugin.")

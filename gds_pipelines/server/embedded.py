@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gds_pipelines.errors import PipelineError
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, ports, process
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.installation import (
     Installed,
@@ -52,8 +52,8 @@ class EmbeddedServer:
         *,
         memory: Memory | None = None,
         extra: Mapping[str, str] | None = None,
-        bolt_port: int = process.BOLT_PORT,
-        http_port: int = process.HTTP_PORT,
+        bolt_port: int = ports.BOLT_PORT,
+        http_port: int = ports.HTTP_PORT,
         seconds: float = process.START_SECONDS,
     ) -> Status:
         """Installs what is missing or outdated and starts; a server that runs already is left as it is."""
@@ -85,9 +85,9 @@ class EmbeddedServer:
         """What the home holds."""
         return installed(self.home)
 
-    def password(self, user: str = process.USER) -> str:
+    def password(self, user: str = passwords.USER) -> str:
         """The generated password of a user."""
-        return process.read_password(self.home, user)
+        return passwords.read_password(self.home, user)
 
     def copy_plugin(self, directory: Path, report: Report) -> Path:
         """Builds the plugin where needed and copies it into somebody's own ``plugins`` directory.

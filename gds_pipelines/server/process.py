@@ -6,30 +6,24 @@ killed server left behind, or a process number that another program has taken ov
 
 import json
 import os
-import secrets
-import shutil
 import signal
-import socket
-import string
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import psutil
-from filelock import FileLock, Timeout
 
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.home import Home, write_private
 from gds_pipelines.server.installation import installed
 from gds_pipelines.server.java import Java, find_java
 from gds_pipelines.server.memory import Memory, memory_for, own_memory, usable_memory
+from gds_pipelines.server.passwords import USER, first_password, new_password, password_file, read_password
+from gds_pipelines.server.ports import BOLT_PORT, HTTP_PORT, listens, reserved_port, serves
 from gds_pipelines.server.report import Report
 from gds_pipelines.server.settings import (
     ADVERTISED_HOST,
@@ -47,13 +41,9 @@ from gds_pipelines.server.settings import (
 if TYPE_CHECKING:  # the driver takes a second to import, and `status` needs none
     import neo4j
 
-USER = "neo4j"
-BOLT_PORT = 7687
-HTTP_PORT = 7474
 START_SECONDS = 300
 STOP_SECONDS = 120
 
-_PORTS_TRIED = 200
 _START_ATTEMPTS = 3
 _POLL_SECONDS = 0.2
 _TAIL_LINES = 20
@@ -101,32 +91,6 @@ class Status:
         return asdict(self)
 
 
-def password_file(home: Home, user: str = USER) -> Path:
-    """The file that holds the password of ``neo4j`` or of the worker."""
-    return home.root / ("password" if user == USER else f"password-{user}")
-
-
-def read_password(home: Home, user: str = USER) -> str:
-    """The generated password.
-
-    Raises:
-        PipelineError: if the file is gone.
-    """
-    path = password_file(home, user)
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise PipelineError(
-            f"The password file '{path}' cannot be read ({error.strerror}). "
-            f"Give the password in NEO4J_PASSWORD instead."
-        ) from error
-
-
-def new_password() -> str:
-    """24 random letters and digits, 142 bits; no sign that a shell or an option parser would understand."""
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(24))
-
-
 def status(home: Home) -> Status:
     """How the server of this home is: ``running``, ``starting``, ``stopped``, or ``not installed``."""
     running = find_running(home)
@@ -142,7 +106,7 @@ def status(home: Home) -> Status:
     if running is None:
         return Status(state="stopped" if has.neo4j else "not installed", **known)
     return Status(
-        state="running" if _listens(running.pid, running.bolt) else "starting",
+        state="running" if listens(running.pid, running.bolt) else "starting",
         uri=f"bolt://{ADVERTISED_HOST}:{running.bolt}",
         http=f"http://{ADVERTISED_HOST}:{running.http}",
         pid=running.pid,
@@ -196,7 +160,7 @@ def start(
         _await(home, running, seconds)
         return status(home)
     home.create()
-    password = _password(home, java)
+    password = first_password(home, java)
     plugin = home.plugins / installed(home).plugin_jar
     for attempt in range(1, _START_ATTEMPTS + 1):
         try:
@@ -253,36 +217,6 @@ def kill(home: Home) -> None:
     _state_file(home).unlink(missing_ok=True)
 
 
-@contextmanager
-def reserved_port(wanted: int) -> Iterator[int]:
-    """``wanted`` or the first free port above it, on both loopback addresses, held for us meanwhile.
-
-    Neo4j binds its ports late in a start. Until then a lock file keeps this user's other starts away; against
-    foreign programs only a second try helps.
-
-    Raises:
-        PipelineError: if 200 ports in a row are taken.
-    """
-    directory = platformdirs.user_cache_path("gnn4j") / "ports"
-    directory.mkdir(parents=True, exist_ok=True)
-    last = min(wanted + _PORTS_TRIED, 65536) - 1
-    for port in range(wanted, last + 1):
-        lock = FileLock(directory / f"{port}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            continue
-        try:
-            if is_free(port):
-                yield port
-                return
-        finally:
-            lock.release()
-    raise PipelineError(
-        f"All ports from {wanted} to {last} are taken. Name others with --bolt-port, --http-port."
-    )
-
-
 def log_tail(path: Path, since: int = 0, lines: int = _TAIL_LINES) -> list[str]:
     """The last lines of a log that are not blank, from byte ``since`` on; empty when there is none."""
     try:
@@ -331,48 +265,6 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen there, on both loopback addresses."""
-    for family, address in ((socket.AF_INET, LISTEN), (socket.AF_INET6, "::1")):
-        try:
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                if sys.platform != "win32":  # there the option would let us share a port that is in use
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((address, port))
-        except OSError:
-            if family == socket.AF_INET6 and not _has_ipv6():
-                continue
-            return False
-    return True
-
-
-def _has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-def _listens(pid: int, port: int) -> bool:
-    """Whether this very process listens there; somebody else's server may have won the port."""
-    try:
-        connections = psutil.Process(pid).net_connections("tcp")
-    except psutil.Error:
-        return False
-    return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
-
-
-def _serves(port: int) -> bool:
-    """Whether the web server answers; it is the last thing that Neo4j starts."""
-    try:
-        with urllib.request.urlopen(f"http://{LISTEN}:{port}/", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 def _launch(command: list[str], home: Home) -> subprocess.Popen[bytes]:
     if home.console_log.exists():
         home.console_log.replace(home.console_log.with_name("console.previous.log"))
@@ -405,9 +297,7 @@ def _await(home: Home, running: Running, seconds: float) -> None:
     while time.monotonic() < deadline:
         if not _is_server(running.pid, home):
             raise ServerFailed("ended while it was starting", home, running.log_offset)
-        if all(_listens(running.pid, port) for port in (running.bolt, running.http)) and _serves(
-            running.http
-        ):
+        if all(listens(running.pid, port) for port in (running.bolt, running.http)) and serves(running.http):
             try:
                 with _driver(running.bolt, USER, password) as driver:
                     driver.verify_connectivity()
@@ -427,36 +317,6 @@ def _driver(bolt: int, user: str, password: str) -> "neo4j.Driver":
     return neo4j.GraphDatabase.driver(
         f"bolt://{LISTEN}:{bolt}", auth=(user, password), telemetry_disabled=True
     )
-
-
-def _password(home: Home, java: Java) -> str:
-    """The administrator's password; made, and given to a new database, at the first start."""
-    path = password_file(home)
-    new_database = not (home.data / "databases").exists()
-    if path.exists() and not new_database:
-        return read_password(home)
-    if not new_database:
-        raise PipelineError(
-            f"There is data in '{home.data}', but its password file '{path}' is gone. Write the password "
-            f"of user '{USER}' into that file, or move the directory '{home.data}' away to begin anew."
-        )
-    password = read_password(home) if path.exists() else new_password()
-    write_private(path, password + "\n")
-    shutil.rmtree(home.data / "dbms", ignore_errors=True)
-    write_configuration(home, {"server.directories.data": str(home.data)})
-    admin = [str(java.executable), "-cp", str(home.lib / "*"), "org.neo4j.server.startup.Neo4jAdminCommand"]
-    result = subprocess.run(
-        # "@file" keeps the password out of the process list.
-        [*admin, "dbms", "set-initial-password", f"@{path}"],
-        env=os.environ | {"NEO4J_HOME": str(home.root), "NEO4J_CONF": str(home.conf)},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise PipelineError(f"Neo4j would not take the first password: {result.stderr or result.stdout}")
-    return password
 
 
 def _ensure_worker(home: Home, password: str) -> None:

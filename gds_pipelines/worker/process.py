@@ -23,7 +23,7 @@ import psutil
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.home import HOME_VARIABLE, Home, write_private
-from gds_pipelines.server.process import password_file
+from gds_pipelines.server.passwords import password_file
 from gds_pipelines.server.settings import WORKER
 
 log = logging.getLogger(__name__)

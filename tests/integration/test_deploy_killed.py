@@ -19,7 +19,7 @@ from gds_pipelines.connection import Connection, Target
 from gds_pipelines.deploy import deploy
 from gds_pipelines.registry import Registry
 from gds_pipelines.run_artefact import schema_of
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, process
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.memory import Memory
 from gds_pipelines.server.report import Silent
@@ -67,7 +67,7 @@ class Mortal:
         memory = Memory(heap=512, page_cache=128)
         status = process.start(self.home, Silent(), memory=memory, extra=TEST_SETTINGS | FRUGAL)
         self.pid = status.pid
-        self.target = Target(status.uri, status.user, process.read_password(self.home), None, "test")
+        self.target = Target(status.uri, status.user, passwords.read_password(self.home), None, "test")
         # A retry would wait half a minute for a server that is dead.
         self.driver = neo4j.GraphDatabase.driver(
             status.uri, auth=(self.target.user, self.target.password), max_transaction_retry_time=0

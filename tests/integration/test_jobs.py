@@ -6,7 +6,7 @@ import time
 import neo4j
 import pytest
 
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords
 from gds_pipelines.server.settings import WORKER
 
 GRAPH = """
@@ -54,7 +54,7 @@ def worker(server):
         with server.second_user(WORKER) as driver:
             yield Worker(driver)
     else:
-        password = process.password_file(server.home, WORKER).read_text(encoding="utf-8").strip()
+        password = passwords.password_file(server.home, WORKER).read_text(encoding="utf-8").strip()
         yield Worker(server.driver(WORKER, password))
 
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from gds_pipelines.errors import PipelineError
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, ports, process
 from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.memory import Memory
@@ -91,7 +91,7 @@ def test_it_listens_on_loopback_only(embedded):
 
 def test_the_worker_signs_in_with_a_password_file_of_its_own(embedded):
     for user in ("neo4j", "gnn_worker"):
-        mode = process.password_file(embedded.home, user).stat().st_mode
+        mode = passwords.password_file(embedded.home, user).stat().st_mode
         assert stat.S_IMODE(mode) == 0o600
     assert embedded.password("gnn_worker") != embedded.password()
     auth = ("gnn_worker", embedded.password("gnn_worker"))
@@ -127,8 +127,8 @@ def test_a_killed_server_is_recognised_and_started_again_with_its_data(embedded,
         taken.listen()
         port = taken.getsockname()[1]
         blind = iter([True])
-        real = process.is_free
-        monkeypatch.setattr(process, "is_free", lambda port: next(blind, False) or real(port))
+        real = ports.is_free
+        monkeypatch.setattr(ports, "is_free", lambda port: next(blind, False) or real(port))
         after = embedded.start(Silent(), **SMALL, bolt_port=port)
     assert not after.uri.endswith(f":{port}")
     assert after.state == "running"
@@ -157,7 +157,7 @@ def test_a_start_that_fails_shows_the_end_of_the_log(embedded):
 
 
 def test_data_without_its_password_is_not_overwritten(embedded):
-    password = process.password_file(embedded.home)
+    password = passwords.password_file(embedded.home)
     aside = password.rename(password.with_name("aside"))
     with pytest.raises(PipelineError, match=r"There is data in .* password file .* is gone"):
         embedded.start(Silent(), **SMALL)

@@ -18,7 +18,7 @@ from gds_pipelines.connection import Connection, Target
 from gds_pipelines.datasets.shop import START, ShopSize, generate
 from gds_pipelines.registry import Registry
 from gds_pipelines.run import SplitRequest
-from gds_pipelines.server.process import read_password
+from gds_pipelines.server.passwords import read_password
 from gds_pipelines.server.settings import WORKER
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions

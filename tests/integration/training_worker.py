@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gds_pipelines.connection import connect
 from gds_pipelines.server.home import Home
-from gds_pipelines.server.process import password_file
+from gds_pipelines.server.passwords import password_file
 from gds_pipelines.server.settings import WORKER
 from gds_pipelines.worker.channel import JobChannel
 from gds_pipelines.worker.loop import Worker

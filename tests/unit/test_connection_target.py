@@ -7,7 +7,7 @@ import pytest
 
 from gds_pipelines.connection import in_words, parse_version, resolve
 from gds_pipelines.errors import PipelineError
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, process
 from gds_pipelines.server.home import Home, write_private
 
 
@@ -23,7 +23,7 @@ def embedded_at_7777(monkeypatch, tmp_path):
     """An embedded server that claims to run; this process plays its part."""
     home = Home(tmp_path / "home")
     home.create()
-    write_private(process.password_file(home), "generated\n")
+    write_private(passwords.password_file(home), "generated\n")
     state = {"pid": os.getpid(), "bolt": 7777, "http": 7778, "plugin_sha256": "", "log_offset": 0}
     (home.run / "server.json").write_text(json.dumps(state))
     monkeypatch.setattr(process, "_is_server", lambda pid, home: pid == os.getpid())

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gds_pipelines import doctor
-from gds_pipelines.server import process
+from gds_pipelines.server import passwords, ports
 from gds_pipelines.server.home import Home
 
 GIBIBYTE = 1024**3
@@ -58,7 +58,7 @@ def test_a_password_that_others_can_read_fails(tmp_path):
     home = Home(tmp_path / "home")
     assert doctor.permissions(home).state == "ok"
     home.create()
-    password = process.password_file(home)
+    password = passwords.password_file(home)
     password.write_text("x")
     password.chmod(0o644)
     assert doctor.permissions(home).state == "ok"  # the home itself is closed
@@ -72,7 +72,7 @@ def test_a_taken_port_is_named_with_its_owner(tmp_path, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        monkeypatch.setattr(process, "BOLT_PORT", taken.getsockname()[1])
+        monkeypatch.setattr(ports, "BOLT_PORT", taken.getsockname()[1])
         finding = doctor.ports(Home(tmp_path))[0]
     assert "is taken by" in finding.found
     assert str(os.getpid()) in finding.found

@@ -13,7 +13,17 @@ import pytest
 
 from gds_pipelines.errors import PipelineError
 from gds_pipelines.server import home as homes
-from gds_pipelines.server import installation, java, maven, memory, process, settings, truststore
+from gds_pipelines.server import (
+    installation,
+    java,
+    maven,
+    memory,
+    passwords,
+    ports,
+    process,
+    settings,
+    truststore,
+)
 from gds_pipelines.server.home import Home
 from gds_pipelines.server.memory import Memory
 from gds_pipelines.server.report import Silent
@@ -223,7 +233,7 @@ def test_a_home_that_cannot_be_made_says_which_variable_to_set(tmp_path):
 
 
 def test_passwords_are_new_each_time_and_no_option_of_a_command():
-    passwords = {process.new_password() for _ in range(200)}
+    passwords = {passwords.new_password() for _ in range(200)}
     assert len(passwords) == 200
     assert all(len(password) == 24 and password.isalnum() for password in passwords)
 
@@ -250,9 +260,9 @@ def test_a_taken_port_is_passed_over(family):
             pytest.skip("this machine has no IPv6")
         taken.listen()
         port = taken.getsockname()[1]
-        with process.reserved_port(port) as other:
+        with ports.reserved_port(port) as other:
             assert port < other <= port + 200
-    with process.reserved_port(port) as same:
+    with ports.reserved_port(port) as same:
         assert same == port
 
 
@@ -261,15 +271,15 @@ def test_two_starts_never_reserve_the_same_port():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    with process.reserved_port(port) as one, process.reserved_port(port) as other:
+    with ports.reserved_port(port) as one, ports.reserved_port(port) as other:
         assert one < other
 
 
 def test_when_all_ports_are_taken_the_options_are_named(monkeypatch):
-    monkeypatch.setattr(process, "is_free", lambda port: False)
+    monkeypatch.setattr(ports, "is_free", lambda port: False)
     with (
         pytest.raises(PipelineError, match="All ports from 65500 to 65535 are taken"),
-        process.reserved_port(65500),
+        ports.reserved_port(65500),
     ):
         pass
 
