@@ -233,9 +233,9 @@ def test_a_home_that_cannot_be_made_says_which_variable_to_set(tmp_path):
 
 
 def test_passwords_are_new_each_time_and_no_option_of_a_command():
-    passwords = {passwords.new_password() for _ in range(200)}
-    assert len(passwords) == 200
-    assert all(len(password) == 24 and password.isalnum() for password in passwords)
+    made = {passwords.new_password() for _ in range(200)}
+    assert len(made) == 200
+    assert all(len(password) == 24 and password.isalnum() for password in made)
 
 
 def test_the_lock_of_a_home_is_held_by_one_and_ends_with_it(tmp_path):

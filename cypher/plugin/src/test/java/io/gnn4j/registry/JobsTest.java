@@ -365,7 +365,7 @@ class JobsTest {
         var lease = lease(restarted, "w1").orElseThrow();
         assertThat(lease.jobId()).isEqualTo(running);
         assertThat((String) node(projected).get("message")).contains("restart").endsWith("Project again and train.");
-        var after = in(tx -> fresh().report(tx, PLACE, "gnn_worker", lease.jobId(), lease.token(), JobReport.parse(Map.of())));
+        var after = in(tx -> fresh().leases().report(tx, PLACE, "gnn_worker", lease.jobId(), lease.token(), JobReport.parse(Map.of())));
         assertThat(after).as("a worker that outlives the server goes on").isEqualTo(JobStatus.RUNNING);
     }
 
