@@ -32,19 +32,25 @@ def recommend(
         users: keys; text that looks like an integer is also sought as one.
         top_k: rows a user.
         model: an alias or ``name:version``; None takes the only alias there is.
-        configuration: further keys of ``gnn.recommend.stream``, camelCase.
+        configuration: further keys of ``gnn.recommend.stream``, camelCase. With ``task`` (and ``method``
+            ``walk`` or ``popularity``) no model is needed.
     Returns:
         One row a recommendation: user, rank, item (its key), title, score, origin; empty for no users.
     Raises:
         PipelineError: nothing is deployed, the alias is unknown, or a key belongs to no user.
     """
-    version = served(connection, model)
-    task = Task.from_mapping(version.task)
-    name = model or version.aliases[0]
+    configuration = {"topK": top_k, **(configuration or {})}
+    if "task" in configuration:
+        task = Task.from_mapping(configuration["task"])
+    else:
+        version = served(connection, model)
+        task = Task.from_mapping(version.task)
+    if model is not None or "task" not in configuration:
+        configuration = {"model": model or version.aliases[0]} | configuration
     rows: list[tuple] = []
     missing = []
     for user in users:
-        records = lists_for(connection, task, user, {"topK": top_k, "model": name, **(configuration or {})})
+        records = lists_for(connection, task, user, configuration)
         if not records:
             missing.append(str(user))
         rows += [

@@ -120,8 +120,13 @@ def recommend(
     rows, counts = [], defaultdict(int)
 
     def take(score_: float, item: int, origin: str) -> bool:
-        values = [(name, shop.items[item].get(name)) for name in config.get("maxPer", {})]
-        values = [(name, value) for name, value in values if value is not None]
+        kinds = [(name, shop.items[item].get(name)) for name in config.get("maxPer", {})]
+        values = {
+            (name, one)
+            for name, kind in kinds
+            for one in (kind if isinstance(kind, list) else [kind])
+            if one is not None
+        }
         if any(row[0] == item for row in rows) or any(
             counts[value] >= config["maxPer"][value[0]] for value in values
         ):

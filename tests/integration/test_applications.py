@@ -94,6 +94,25 @@ def test_because_you_bought_names_the_item_that_counts_most(asked):
         assert row["contribution"] == best[0]["most"]
 
 
+def test_because_you_bought_is_told_of_a_blend_by_its_vectors(asked):
+    blend = {"topK": 8, "model": "shop", "blend": {"vector": 0.2, "walk": 1.0, "popularity": 0.5}}
+    rows = asked(
+        query("explain_because_you_bought", **USER, **ITEM),
+        user=7,
+        configuration=blend,
+        template="Because you bought {via.title}",
+    )
+    streamed = asked(
+        "MATCH (u:User {id: 7}) CALL gnn.recommend.stream(u, $blend) YIELD node, rank, scores "
+        "RETURN rank, node.id AS item, scores.vector <> 0 AS told ORDER BY rank",
+        blend=blend,
+    )
+    assert [(row["rank"], row["item"], row["text"] is not None) for row in rows] == [
+        tuple(row.values()) for row in streamed
+    ]
+    assert any(row["text"] for row in rows)
+
+
 def event(kind, item, **more):
     return {"recommendationId": "a", "kind": kind, "user": 7, "item": item, **more}
 

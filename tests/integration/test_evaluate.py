@@ -85,7 +85,9 @@ def world(shop):
 def test_figures_equal_those_of_python(shop, world):
     whole, train, cut, given = world
     test = whole.keep(whole.times >= cut)
+    walk = {"alpha": 1.0, "beta": 0.6}
     config = {"model": "judged", "truth": {"after": cut}, "k": K, "slices": ["activity"], "concurrency": 2}
+    config["walk"] = walk
     found = {
         (row["method"], row["slice"], row["metric"], row["k"]): (row["value"], row["users"])
         for row in shop.execute(CALL, config=config)
@@ -93,7 +95,7 @@ def test_figures_equal_those_of_python(shop, world):
     recommenders = {
         "vector": given,
         "popularity": models.recommender("popularity")(),
-        "walk": models.recommender("rp3beta")(),
+        "walk": models.recommender("rp3beta")(walk),
     }
     expected = {}
     for method, model in recommenders.items():
@@ -179,6 +181,11 @@ def test_only_named_behaviours_are_held_out_and_a_sample_is_repeatable(shop, wor
         ({"truth": {"where": {"wieght": 1}}}, "have no property 'wieght'"),
         ({"truth": {"after": 9_999_999_999_999}}, "holds nothing out"),
         ({"truth": {"types": ["BYU"], "after": 1}}, "Did you mean `BUY`"),
+        (
+            {"truth": {"where": {"weight": {"gte": 1, "lt": None}}}},
+            r"`truth\.where\.weight\.lt` must be a number",
+        ),
+        ({"task": served_model.TASK, "methods": ["walk"]}, "`model` and `task` are both given"),
         ({"truth": {}, "k": 0, "metrics": ["recal"]}, "(?s)must say which.*Did you mean `recall`"),
     ],
 )

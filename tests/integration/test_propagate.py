@@ -16,6 +16,14 @@ TASK = {
     "timeProperty": "at",
 }
 NODE = {"Person": "name", "Product": "sku"}
+SCHEMA = {
+    "nodes": {label: {"key": key, "properties": []} for label, key in NODE.items()},
+    "relations": [
+        {"source": "Person", "type": "BUY", "target": "Product", "direction": "out"},
+        {"source": "Person", "type": "VIEW", "target": "Product", "direction": "out"},
+        {"source": "Person", "type": "LIKED_BY", "target": "Product", "direction": "in"},
+    ],
+}
 
 
 def generated(seed: int) -> tuple[np.ndarray, list[list]]:
@@ -70,29 +78,27 @@ def graph(server):
         keys=np.array([*(f"s-{i}" for i in known), "gone"], dtype=object),
         layers=LAYERS,
         exponent=0.5,
-        schema={
-            "nodes": {label: {"key": key, "properties": []} for label, key in NODE.items()},
-            "relations": [
-                {"source": "Person", "type": "BUY", "target": "Product", "direction": "out"},
-                {"source": "Person", "type": "VIEW", "target": "Product", "direction": "out"},
-                {"source": "Person", "type": "LIKED_BY", "target": "Product", "direction": "in"},
-            ],
-        },
+        schema=SCHEMA,
         task=TASK,
         gnn4j_version="0.1.0",
         base=np.vstack([base[known], np.ones((1, DIMENSION), np.float32)]),
         created_at="2026-11-21T10:00:00Z",
     )
-    server.execute("CALL gnn.model.load('market', $core)", core=artefact.core_zip())
+    load(server, "market", artefact)
+    server.execute("CALL gds.graph.project('market', ['Person', 'Product'], ['BUY', 'VIEW', 'LIKED_BY'])")
+    return server, matrix, base
+
+
+def load(server, name: str, artefact) -> None:
+    server.execute("CALL gnn.model.load($name, $core)", name=name, core=artefact.core_zip())
     for file, index, piece in artefact.pieces():
         server.execute(
-            "CALL gnn.model.addPart('market', 1, $file, $index, $bytes)",
+            "CALL gnn.model.addPart($name, 1, $file, $index, $bytes)",
+            name=name,
             file=file,
             index=index,
             bytes=bytes(piece),
         )
-    server.execute("CALL gds.graph.project('market', ['Person', 'Product'], ['BUY', 'VIEW', 'LIKED_BY'])")
-    return server, matrix, base
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +153,51 @@ def test_plain_cypher_finds_neighbours_by_the_index(graph, propagated):
     )
     cosine = (e @ q[0]) / (np.linalg.norm(e, axis=1) + 1e-30)
     assert {row["sku"] for row in found} == {f"s-{i}" for i in np.argsort(-cosine)[:10]}
+
+
+def test_an_item_that_finished_vectors_lack_is_one_hop_over_its_users(graph, propagated):
+    """By weight: taste is the mean of e over a user's known items, e that of taste over an item's users."""
+    server, matrix, _ = graph
+    known = np.delete(np.arange(ITEMS), [5, 17])
+    e, c = np.random.default_rng(8).normal(size=(2, len(known), DIMENSION)).astype(np.float32)
+    artefact = build(
+        model="fism",
+        item_label="Product",
+        keys=np.array([f"s-{i}" for i in known], dtype=object),
+        layers=0,
+        exponent=0.0,
+        schema=SCHEMA,
+        task=TASK,
+        gnn4j_version="0.1.0",
+        e=e,
+        c=c,
+        created_at="2026-11-21T10:00:00Z",
+    )
+    load(server, "finished", artefact)
+    done = server.execute("CALL gnn.embed.propagate('market', {model: 'finished:1'})")[0]
+    assert (done["unmatchedNodes"], done["nodePropertiesWritten"]) == (2, 2 * ITEMS - 2 + USERS)
+    mine = matrix[:, known]
+    tasted = mine.sum(1) > 0
+    taste = (mine[tasted] @ e) / mine[tasted].sum(1)[:, None]
+    for item in (5, 17):
+        weights = matrix[tasted, item]
+        assert weights.sum() > 0
+        (row,) = server.execute(
+            "MATCH (n:Product {sku: $sku}) RETURN n.gnn_finished_v1 AS e, n.gnn_finished_v1_c AS c",
+            sku=f"s-{item}",
+        )
+        assert row["e"] == pytest.approx((weights @ taste / weights.sum()).tolist(), abs=1e-6)
+        assert row["c"] is None
+    server.execute("CALL gnn.model.alias('finished', 'finished')")
+    rows = server.execute(
+        "MATCH (u:Person {name: 'p0'}) "
+        "CALL gnn.recommend.stream(u, {model: 'finished', topK: 100, seen: []}) "
+        "YIELD node, origin RETURN node.sku AS sku, origin"
+    )
+    assert len(rows) == ITEMS
+    assert {row["sku"]: row["origin"] for row in rows} == {
+        f"s-{i}": "cold" if i in (5, 17) else "exact" for i in range(ITEMS)
+    }
 
 
 def test_without_the_projection_it_says_project_again(graph, propagated):

@@ -125,7 +125,9 @@ def random_config(rng: random.Random, shop: Shop) -> dict:
     if rng.random() < 0.3:
         config["exclude"] = some(rng, shop.items, 20)
     if rng.random() < 0.2:
-        config["maxPer"] = rng.choice([{"brand": 1}, {"brand": 2, "inStock": 3}, {"price": 1}])
+        config["maxPer"] = rng.choice(
+            [{"brand": 1}, {"brand": 2, "inStock": 3}, {"price": 1}, {"tags": 2, "brand": 3}]
+        )
     if rng.random() < 0.3:
         config["seen"] = rng.choice(
             [[], ["BUY"], ["VIEW"], {"BUY": 20 * DAY}, {"BUY": 5 * DAY, "VIEW": 40 * DAY}]

@@ -67,7 +67,7 @@ def test_a_deleted_item_is_gone_and_its_id_may_be_used_again(database, embedding
             break
     assert ids(top(database)) == [3, 4, 5]
     served_model.write_vectors(database, embedding, [n], np.array([[7, 0]]))
-    assert top(database)[0] == [n, 7.0, "exact"]
+    assert top(database)[0] == [n, 7.0, "cold"]  # of what its users are made of there is nothing
 
 
 def test_label_and_property_come_and_go(database, embedding):
@@ -157,6 +157,30 @@ def test_similar_items_by_cosine_and_by_dot_product(database, embedding):
     assert cosine == [(tied[0]["id"], 1, 1.0), (tied[1]["id"], 2, 1.0)]
     dot = [tuple(r.values()) for r in database.execute(call.format(", similarity: 'dot'"))]
     assert dot == [(3, 1, 31.5), (4, 2, 27.0)]
+
+
+def test_who_follows_itself_is_explained_too(database):
+    task = {"recommend": "Item", "to": "Item", "key": {"Item": "id"}, "via": {"LINK": 1.0}}
+    served_model.serve(database, "social", [1, 2, 3, 4, 5], E, C, task=task)
+    database.execute("MATCH (a:Item {id: 1}), (b:Item {id: 2}) CREATE (a)-[:LINK]->(a), (a)-[:LINK]->(b)")
+    try:
+        rows = database.execute(
+            "MATCH (a:Item {id: 1}), (b:Item {id: 3}) "
+            "CALL gnn.explain.stream(a, b, {model: 'social'}) YIELD path, contribution "
+            "RETURN [n IN nodes(path) | n.id] AS nodes, contribution ORDER BY contribution DESC"
+        )
+        # q = 2^-1/2 * ((1, 0) + (0, 1)), and e of item 3 is (4, 0).
+        assert [row["nodes"] for row in rows] == [[1], [1, 2]]
+        assert [row["contribution"] for row in rows] == pytest.approx([4 / 2**0.5, 0.0], abs=1e-6)
+    finally:
+        database.execute("MATCH ()-[r:LINK]->() DELETE r")
+        database.execute("MATCH (a:GnnAlias {name: 'social'}) DETACH DELETE a")
+        database.execute("CALL gnn.model.drop('social') YIELD version FINISH")
+
+
+def test_users_without_vectors_are_not_silently_like_nobody(database):
+    with pytest.raises(ClientError, match=r"keeps no vectors of `User` nodes.*method: 'walk'"):
+        database.execute("MATCH (u:User {id: 1}) CALL gnn.similar.stream(u) YIELD node RETURN node")
 
 
 @pytest.mark.parametrize(

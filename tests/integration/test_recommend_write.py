@@ -9,6 +9,9 @@ import pytest
 import served_model
 from neo4j.exceptions import ClientError, DriverError, Neo4jError
 
+from gds_pipelines.connection import connect
+from gds_pipelines.recommendation import recommend
+
 pytestmark = pytest.mark.server
 USERS, ITEMS = 60, 40
 LISTS = """
@@ -120,6 +123,33 @@ def test_lists_of_some_users_by_a_walk(database):
     database.execute("MATCH ()-[r:NEAR]->() DELETE r")
 
 
+def test_relationships_of_another_meaning_are_not_replaced_by_lists(database):
+    database.execute("MATCH (u:User {id: 7}), (i:Item {id: 3}) CREATE (u)-[:LIKES {since: 5}]->(i)")
+    with pytest.raises(ClientError, match=r"a `LIKES` relationship of node \d+ has no `rank` and `model`"):
+        write(database, topK=2, relationshipType="LIKES", batchSize=100)
+    done = write(database, topK=2, relationshipType="LIKES", batchSize=20, concurrency=1)
+    assert (done["batchesCommitted"], done["batchesFailed"], done["users"]) == (2, 1, 40)
+    kept = database.execute("MATCH (:User {id: 7})-[r:LIKES]->() RETURN r.since AS since")
+    assert [row["since"] for row in kept] == [5]
+    database.execute("MATCH ()-[r:LIKES]->() DELETE r")
+
+
+def test_a_frame_of_lists_needs_no_model_where_the_task_is_given(database):
+    walk = {"method": "walk", "task": served_model.TASK, "seen": []}
+    with connect(database.uri, database.user, database.password) as connection:
+        rows = recommend(connection, [3, 4], top_k=2, configuration=walk)
+        with pytest.raises(ClientError, match="both given"):
+            recommend(connection, [3], model="kept", configuration=walk)
+    streamed = database.execute(
+        "MATCH (u:User) WHERE u.id IN [3, 4] WITH collect(u) AS some "
+        "CALL gnn.recommend.stream(some, {method: 'walk', topK: 2, task: $task, seen: []}) "
+        "YIELD source, node, rank RETURN source.id AS user, rank, node.id AS item ORDER BY user, rank",
+        task=served_model.TASK,
+    )
+    assert rows[["user", "rank", "item"]].to_dict("records") == [record.data() for record in streamed]
+    assert set(rows["origin"]) == {"walk"}
+
+
 def test_the_estimate_counts_and_writes_nothing(database):
     (row,) = database.execute(
         "CALL gnn.recommend.write.estimate({topK: 5}) YIELD users, relationships, bytesMin, bytesMax "
@@ -139,6 +169,8 @@ def test_the_estimate_counts_and_writes_nothing(database):
             "(?s)(?=.*Did you mean `since`)(?=.*at most 1000)",
         ),
         ("CALL gnn.recommend.write({history: []})", "Unknown configuration key `history`"),
+        ("CALL gnn.recommend.write({relationshipType: 'VIEW'})", "would delete these relationships"),
+        ("CALL gnn.recommend.write.estimate({relationshipType: 'GNN_FEEDBACK'})", "would delete"),
     ],
 )
 def test_a_wrong_call_gets_one_sentence(database, query, message):

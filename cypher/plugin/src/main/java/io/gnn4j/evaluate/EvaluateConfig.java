@@ -93,6 +93,10 @@ public record EvaluateConfig(
     /** @throws InvalidConfiguration with all faults */
     public static EvaluateConfig parse(Map<String, Object> raw) {
         var map = ConfigMap.of(raw);
+        var walk = map.getMap("walk");
+        if (map.has("model") && map.has("task")) {
+            map.fault(Task.BESIDE_A_MODEL);
+        }
         var config = new EvaluateConfig(
             map.getString("model", null),
             map.has("task") ? Task.read(map.getMap("task")) : null,
@@ -103,8 +107,8 @@ public record EvaluateConfig(
             map.getInt("sampleUsers", 0, 0, Integer.MAX_VALUE),
             map.getLong("randomSeed", 0, Long.MIN_VALUE, Long.MAX_VALUE),
             map.getStrings("slices", List.of()),
-            walk(map, "alpha", RecommendConfig.ALPHA, 0.01, 3),
-            walk(map, "beta", RecommendConfig.BETA, 0, 2),
+            walk.getDouble("alpha", RecommendConfig.ALPHA, 0.01, 3),
+            walk.getDouble("beta", RecommendConfig.BETA, 0, 2),
             map.getInt("concurrency", Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, 4), 1, 4));
         if (config.task() != null && config.methods().contains(RecommendConfig.VECTOR)) {
             map.fault("`task` is for the methods 'walk' and 'popularity'; with 'vector' the task of the model holds. Leave `task` out,"
@@ -112,10 +116,6 @@ public record EvaluateConfig(
         }
         map.check();
         return config;
-    }
-
-    private static double walk(ConfigMap map, String key, double fallback, double least, double most) {
-        return map.getMap("walk").getDouble(key, fallback, least, most);
     }
 
     private static Truth truth(ConfigMap map) {
@@ -146,7 +146,9 @@ public record EvaluateConfig(
         var operators = where.getMap(property);
         var bounds = new LinkedHashMap<String, List<Double>>();
         for (var operator : OPERATORS) {
-            operators.getAny(operator).ifPresent(bound -> bounds.put(operator, numbers(operators, operator, bound)));
+            if (operators.keys().contains(operator)) {
+                bounds.put(operator, numbers(operators, operator, operators.getAny(operator).orElse(null)));
+            }
         }
         if (bounds.isEmpty()) {
             where.fault("`" + where.path(property) + "` compares with nothing; use one of " + String.join(", ", OPERATORS) + ".");

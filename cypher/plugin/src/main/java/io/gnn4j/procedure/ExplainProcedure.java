@@ -117,8 +117,8 @@ public class ExplainProcedure {
                 : LongObjectHashMap.newWithKeysValues(source, Trail.at(source));
             var search = new ReasonSearch(around, target, call.guard());
             return Stream.concat(IntStream.range(0, contributions.items().length).mapToObj(i -> row(
-                search.through(touched.get(contributions.items()[i])), contributions.items()[i], contributions.values()[i])), rest)
-                .iterator();
+                search.through(touched.getIfAbsent(contributions.items()[i], () -> Trail.at(source))), contributions.items()[i],
+                contributions.values()[i])), rest).iterator();
         }
 
         private Contributions byWeights(ItemWeights weights, boolean user) {

@@ -13,6 +13,7 @@ import io.gnn4j.procedure.RecommendProcedure.RecommendRow;
 import io.gnn4j.recommend.PredictConfig;
 import io.gnn4j.recommend.PredictConfig.Output;
 import io.gnn4j.recommend.RecommendConfig;
+import io.gnn4j.recommend.RecommendWriteConfig;
 import io.gnn4j.recommend.VectorRows;
 import io.gnn4j.recommend.VectorTable;
 import io.gnn4j.registry.ServedModel;
@@ -127,6 +128,7 @@ public class PipelinePredictProcedure {
         var at = System.currentTimeMillis();
         try (var call = new AnswerCall(gnn, tx, guard)) {
             var asked = ask(call, config, open(graphName));
+            RecommendWriteConfig.requireFree("writeRelationshipType", config.relationshipType(), asked.task());
             var model = asked.model();
             var writer = new ListWriter(
                 config.relationshipType(), asked.task().to(), model.name(), model.version(), at, config.since());

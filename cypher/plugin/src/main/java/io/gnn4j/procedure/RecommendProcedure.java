@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.procedure;
 
+import io.gnn4j.artefact.Manifest;
 import io.gnn4j.extension.GnnContext;
+import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.recommend.Deadline;
 import io.gnn4j.recommend.RankedModel;
 import io.gnn4j.recommend.RecommendConfig;
@@ -29,7 +31,8 @@ import org.neo4j.procedure.TerminationGuard;
 public class RecommendProcedure {
     static final String FILTERS = " candidates :: LIST<NODE> (only these may come back), exclude = [] :: LIST<NODE>,"
         + " filter = {} :: MAP ({price: {gte: 10, lt: 50}, brand: ['A', 'B'], inStock: true, label: 'Book',"
-        + " related: {type, direction = 'any', node}}, all must hold), maxPer = {} :: MAP ({brand: 2}: at most two rows a brand),"
+        + " related: {type, direction = 'any', node}}, all must hold), maxPer = {} :: MAP ({brand: 2}: at most two rows a brand; a list"
+        + " counts for each entry, and an item without a value is not limited),"
         + " concurrency = half the cores :: INTEGER (1 to 4), maxDegree = 10000 :: INTEGER (relationships read of a node)";
 
     static final String WALK = " walk = {} :: MAP ({alpha: 0.7, beta: 0.3, weights: 'share', limit: 200000}: exponent of the"
@@ -65,7 +68,8 @@ public class RecommendProcedure {
                 + " lists or blend of the model; 'walk', 'popularity' or 'blend'), task :: MAP (where there is no model and no"
                 + " vector is compared), topK = 10 :: INTEGER (1 to 100000),"
                 + " history = [] :: LIST<NODE> (of a visitor, oldest first), context = [] :: LIST<NODE> (items looked at now),"
-                + " seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'}; default: the task's),"
+                + " seen :: LIST<STRING> or MAP (behaviours whose items stay away, ['BUY'] or {BUY: 'P30D'}; default: the task's; []"
+                + " lets a visitor's history come back, too),"
                 + " blockedTypes = [] :: LIST<STRING> (items the source has such a relationship with stay away),"
                 + " timeBudgetMillis = 0 :: INTEGER (after which re-ranking and blending are left out; 0: never)," + WALK + RERANK + ORDER
                 + FILTERS + " }")
@@ -107,9 +111,28 @@ public class RecommendProcedure {
                 call.encoder(model, task, asked.context().length > 0, asked.maxDegree()), call.table(model, task.recommend()),
                 model.similarity().equals("cosine"), call.scan(asked.concurrency()));
         }
-        return new Recommender(call.graph(), task, asked, vectors, ranked, call.reranker(asked, task),
+        var rows = new Recommender(call.graph(), task, asked, vectors, ranked, call.reranker(asked, task),
             call.itemVectors(asked, model, task.recommend()), call.popularity(task), System::currentTimeMillis, deadline, call.guard())
             .recommend(ids);
+        return vectors != null && Manifest.ITEM_PROPAGATION.equals(model.contract()) && model.propagation().finished()
+            ? toldCold(rows, call.graph(), model.contextProperty()) : rows;
+    }
+
+    /** An item that the model has not met has a vector by its users, but nothing that users are made of. */
+    private static Iterator<Recommendation> toldCold(Iterator<Recommendation> rows, LiveGraph graph, String context) {
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return rows.hasNext();
+            }
+
+            @Override
+            public Recommendation next() {
+                var row = rows.next();
+                return row.origin().equals("exact") && graph.property(row.node(), context) == null
+                    ? new Recommendation(row.source(), row.node(), row.rank(), row.score(), row.scores(), "cold") : row;
+            }
+        };
     }
 
     static void requireNoTask(RecommendConfig config) {
@@ -159,12 +182,12 @@ public class RecommendProcedure {
             + " item (from 0), the sum of a blend, or what `diversity` and `exploration` make of it (about 0 to 1). Not"
             + " comparable across origins.") double score,
         @Description("The partial scores by name: vector, walk, popularity; with an item as source of a walk"
-            + " also count (users who touched both), lift (above 1: more often than by chance) and supporters (some of them);"
+            + " also count (users met who touched both), lift (above 1: more often than by chance) and supporters (some of them);"
             + " weights or list where a model has no vectors; of a blend each source's part of the sum, also recency and boosts;"
             + " relevance, exploration and diversity where asked for; rerank of the second stage.")
         Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared, or all weights added up), cold (the same, by a vector made of"
-            + " the history), list (of the model), walk, blend, rerank (by the second stage), partial (the time"
-            + " budget was over: without it, or by vectors alone), or popularity (last, where others were too few).")
+            + " the history, or to an item whose vector is made of its users), list (of the model), walk, blend, rerank (by the"
+            + " second stage), partial (the time budget was over: without it, or by vectors alone), or popularity (last, where others were too few).")
         String origin) {}
 }

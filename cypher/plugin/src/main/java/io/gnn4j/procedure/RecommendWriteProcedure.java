@@ -66,6 +66,7 @@ public class RecommendWriteProcedure {
             var lists = config.lists();
             var model = model(call, config);
             var task = model == null ? lists.task() : Task.of(model.task());
+            RecommendWriteConfig.requireFree("relationshipType", config.relationshipType(), task);
             var reference = model == null ? null : model.reference();
             var writer = new ListWriter(config.relationshipType(), task.to(), model == null ? lists.method() : model.name(),
                 model == null ? 0 : model.version(), at, config.since());
@@ -86,6 +87,7 @@ public class RecommendWriteProcedure {
         try (var call = new AnswerCall(gnn, tx, guard)) {
             var model = model(call, config);
             var task = model == null ? config.lists().task() : Task.of(model.task());
+            RecommendWriteConfig.requireFree("relationshipType", config.relationshipType(), task);
             var users = config.users() == null ? call.graph().count(task.to()) : config.users().length;
             var items = call.graph().count(task.recommend());
             var vectors = !config.lists().comparesVectors() ? 0

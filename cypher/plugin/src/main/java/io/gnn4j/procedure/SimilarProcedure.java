@@ -86,6 +86,10 @@ public class SimilarProcedure {
                     + (user ? "A user gets one by interactions with items the model knows."
                         : "An item gets one from `CALL gnn.embed.propagate` or the next `gnn4j deploy`."));
             }
+            if (table.size() == 0) {
+                throw new IllegalArgumentException("Model '" + model.reference() + "' keeps no vectors of `" + task.to() + "` nodes, so"
+                    + " they cannot be compared by it. Use `method: 'walk'`.");
+            }
         }
         return new Neighbours(graph, task, config, vectors, ranked,
             call.itemVectors(config, model, user ? task.to() : task.recommend()), call.popularity(task),

@@ -3,6 +3,9 @@ package io.gnn4j.recommend;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.eclipse.collections.impl.map.mutable.primitive.LongByteHashMap;
 
 /** Decides in the caller's transaction which candidates come back. */
@@ -13,7 +16,10 @@ final class Acceptance {
     private final Map<String, Integer> maxPer;
     private final LongByteHashMap known = new LongByteHashMap();
 
-    /** @param maxPer the most rows of a list with the same value, by property; items without a value are not limited */
+    /**
+     * @param maxPer the most rows of a list with the same value, by property; an item counts for each entry of a list property,
+     *     and one without a value is not limited
+     */
     Acceptance(LiveStore store, String label, ItemFilter filter, Map<String, Integer> maxPer) {
         this.store = store;
         this.label = label;
@@ -47,19 +53,23 @@ final class Acceptance {
             if (!passes(id)) {
                 return false;
             }
-            var values = new HashMap<String, Object>();
+            var values = new HashMap<String, Set<Object>>();
             for (var limit : maxPer.entrySet()) {
-                var value = store.property(id, limit.getKey());
-                if (value != null && !value.getClass().isArray()) {
-                    var counts = taken.computeIfAbsent(limit.getKey(), key -> new HashMap<>());
-                    if (counts.getOrDefault(value, 0) >= limit.getValue()) {
-                        return false;
-                    }
-                    values.put(limit.getKey(), value);
+                var counts = taken.computeIfAbsent(limit.getKey(), key -> new HashMap<>());
+                var own = kinds(store.property(id, limit.getKey()));
+                if (own.stream().anyMatch(value -> counts.getOrDefault(value, 0) >= limit.getValue())) {
+                    return false;
                 }
+                values.put(limit.getKey(), own);
             }
-            values.forEach((property, value) -> taken.get(property).merge(value, 1, Integer::sum));
+            values.forEach((property, own) -> own.forEach(value -> taken.get(property).merge(value, 1, Integer::sum)));
             return true;
+        }
+
+        /** 1 and 1.0 are the same, as in a filter. */
+        private static Set<Object> kinds(Object value) {
+            return ItemFilter.entries(value).stream()
+                .map(one -> Objects.requireNonNullElse(ItemFilter.key(one), one)).collect(Collectors.toSet());
         }
     }
 }

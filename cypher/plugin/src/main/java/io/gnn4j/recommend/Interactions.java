@@ -3,7 +3,7 @@ package io.gnn4j.recommend;
 
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.stream.IntStream;
 
 /**
@@ -29,33 +29,36 @@ public record Interactions(long[] ids, double[] weights, long[] times, boolean t
         return new Interactions(distinct, weights, IntStream.range(0, distinct.length).asLongStream().toArray(), false);
     }
 
-    /** With further items, all newer than what is here; one that is here already keeps the larger weight. */
+    /**
+     * With further items, all newer than what is here, also where no times were read; one that is here already keeps the larger
+     * weight, and is as new as the others.
+     */
     public Interactions and(long[] more, double weight) {
         if (more.length == 0) {
             return this;
         }
-        var entries = new LinkedHashMap<Long, Integer>();
+        var entries = new HashMap<Long, Integer>();
         for (int i = 0; i < ids.length; i++) {
             entries.put(ids[i], i);
         }
-        var added = Arrays.stream(LongOrder.distinctKeepingLast(more)).filter(id -> !entries.containsKey(id)).toArray();
-        var all = Arrays.copyOf(ids, ids.length + added.length);
+        var newest = LongOrder.distinctKeepingLast(more);
+        var all = Arrays.copyOf(ids, ids.length + newest.length);
         var allWeights = Arrays.copyOf(weights, all.length);
-        var allTimes = times == null ? null : Arrays.copyOf(times, all.length);
-        for (int i = 0; i < added.length; i++) {
-            all[ids.length + i] = added[i];
-            allWeights[ids.length + i] = weight;
-            if (allTimes != null) {
-                allTimes[ids.length + i] = Long.MAX_VALUE - added.length + i;
-            }
+        var allTimes = new long[all.length];
+        Arrays.fill(allTimes, NO_TIME);
+        if (times != null) {
+            System.arraycopy(times, 0, allTimes, 0, ids.length);
         }
-        for (var id : more) {
-            var known = entries.get(id);
-            if (known != null) {
-                allWeights[known] = Math.max(allWeights[known], weight);
-            }
+        var size = ids.length;
+        for (int i = 0; i < newest.length; i++) {
+            var known = entries.get(newest[i]);
+            var at = known == null ? size++ : known;
+            all[at] = newest[i];
+            allWeights[at] = known == null ? weight : Math.max(allWeights[at], weight);
+            allTimes[at] = Long.MAX_VALUE - newest.length + i;
         }
-        return new Interactions(all, allWeights, allTimes, truncated);
+        return new Interactions(
+            Arrays.copyOf(all, size), Arrays.copyOf(allWeights, size), Arrays.copyOf(allTimes, size), truncated);
     }
 
     public int degree() {

@@ -155,7 +155,7 @@ public final class ItemFilter {
     }
 
     /** Two values with equal keys compare as equal, and no others; null for a kind of value that has to be compared. */
-    private static Object key(Object value) {
+    static Object key(Object value) {
         return switch (value) {
             case Character letter -> letter.toString();
             case String text -> text;
@@ -182,7 +182,8 @@ public final class ItemFilter {
         });
     }
 
-    private static List<?> entries(Object value) {
+    /** The entries of a list property, else the value alone; none of null. */
+    static List<?> entries(Object value) {
         if (value == null) {
             return List.of();
         }

@@ -87,7 +87,7 @@ public record RecommendConfig(
         }
         var context = ids(map, "context", nodeId);
         var config = common(map, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), history, context, seen(map),
-            map.getStrings("blockedTypes", List.of()), false).with(rerank(map));
+            map.getStrings("blockedTypes", List.of()), false).with(rerank(map), budget(map));
         map.check();
         return config;
     }
@@ -95,7 +95,7 @@ public record RecommendConfig(
     /** As {@link #lists}, for one model that stands under another key and brings its task. @param model alias or version */
     static RecommendConfig predictions(ConfigMap map, String model, ToLongFunction<Object> nodeId) {
         return common(map, model, null, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), null, null, seen(map),
-            map.getStrings("blockedTypes", List.of()), false).with(rerank(map));
+            map.getStrings("blockedTypes", List.of()), false).with(rerank(map), budget(map));
     }
 
     /** The same with other items that may come back. */
@@ -107,7 +107,7 @@ public record RecommendConfig(
     /** How lists of many users are made: a part of a larger map, which is checked by whoever reads that. */
     static RecommendConfig lists(ConfigMap map, ToLongFunction<Object> nodeId) {
         return common(map, nodeId, List.of(VECTOR, WALK, POPULARITY, BLEND), null, null, seen(map),
-            map.getStrings("blockedTypes", List.of()), false).with(rerank(map));
+            map.getStrings("blockedTypes", List.of()), false).with(rerank(map), budget(map));
     }
 
     /** @throws InvalidConfiguration with all faults */
@@ -122,6 +122,9 @@ public record RecommendConfig(
     private static RecommendConfig common(
             ConfigMap map, ToLongFunction<Object> nodeId, List<String> methods, long[] history, long[] context,
             Map<String, Long> seen, List<String> blockedTypes, boolean cosine) {
+        if (map.has("model") && map.has("task")) {
+            map.fault(Task.BESIDE_A_MODEL);
+        }
         return common(map, map.getString("model", null), map.has("task") ? Task.read(map.getMap("task")) : null, nodeId, methods, history,
             context, seen, blockedTypes, cosine);
     }
@@ -158,12 +161,17 @@ public record RecommendConfig(
             blend,
             arrangement(map, topK),
             null,
-            map.getLong("timeBudgetMillis", 0, 0, 3_600_000));
+            0);
     }
 
-    private RecommendConfig with(Rerank second) {
+    /** What only lists have that are made for somebody. */
+    private RecommendConfig with(Rerank second, long millis) {
         return new RecommendConfig(model, method, task, topK, concurrency, maxDegree, candidates, exclude, history, context, filter, maxPer,
-            seen, blockedTypes, cosine, walk, blend, arrangement, second, timeBudgetMillis);
+            seen, blockedTypes, cosine, walk, blend, arrangement, second, millis);
+    }
+
+    private static long budget(ConfigMap map) {
+        return map.getLong("timeBudgetMillis", 0, 0, 3_600_000);
     }
 
     private static Rerank rerank(ConfigMap map) {
@@ -293,6 +301,9 @@ public record RecommendConfig(
     private static Map<String, Integer> maxPer(ConfigMap map) {
         var most = new LinkedHashMap<String, Integer>();
         for (var property : map.keys()) {
+            if (!map.has(property)) {
+                map.fault("`" + map.path(property) + "` is null; leave it out, or say how many rows may have the same value.");
+            }
             most.put(property, map.getInt(property, 1, 1, MAX_TOP_K));
         }
         return most;
@@ -306,6 +317,9 @@ public record RecommendConfig(
         if (map.getAny("seen").orElse(null) instanceof Map) {
             var windows = map.getMap("seen");
             for (var name : windows.keys()) {
+                if (!windows.has(name)) {
+                    windows.fault("`" + windows.path(name) + "` is null; leave it out, or give a duration such as 'P30D'.");
+                }
                 windows.parse(name, value -> {
                     if (!(value instanceof String text)) {
                         throw new IllegalArgumentException("must be a duration such as 'P30D', but is " + ConfigMap.describe(value) + ".");

@@ -2,8 +2,12 @@
 package io.gnn4j.recommend;
 
 import io.gnn4j.config.ConfigMap;
+import io.gnn4j.config.InvalidConfiguration;
+import io.gnn4j.task.Task;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.function.ToLongFunction;
 
 /**
@@ -20,7 +24,23 @@ public record RecommendWriteConfig(
     /** A list of a thousand rows is no list any more, and a million users with it are no write. */
     static final int MAX_TOP_K = 1_000;
 
-    /** @throws io.gnn4j.config.InvalidConfiguration with all faults */
+    /**
+     * What a list replaces is deleted, so no relationships of another meaning may have its type.
+     *
+     * @param key of the configuration, for the message
+     * @throws InvalidConfiguration for a type that the task reads, and for gnn4j's own
+     */
+    public static void requireFree(String key, String type, Task task) {
+        var read = new TreeSet<>(task.alsoTypes());
+        task.via().values().forEach(behaviour -> read.addAll(behaviour.path()));
+        if (read.contains(type) || type.startsWith("GNN_")) {
+            throw new InvalidConfiguration(List.of("`" + key + "` is '" + type + "', which " + (read.contains(type)
+                ? "the task reads" : "gnn4j keeps other things in") + ": writing lists would delete these relationships. Name another,"
+                + " as 'RECOMMENDED'."));
+        }
+    }
+
+    /** @throws InvalidConfiguration with all faults */
     public static RecommendWriteConfig parse(Map<String, Object> raw, ToLongFunction<Object> nodeId) {
         var map = ConfigMap.of(raw);
         var users = RecommendConfig.ids(map, "users", nodeId);

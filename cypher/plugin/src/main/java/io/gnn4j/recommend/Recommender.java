@@ -86,6 +86,18 @@ public final class Recommender {
         acceptance = new Acceptance(store, task.recommend(), config.filter(), config.maxPer());
         seen = config.seenIn(task);
         via = List.copyOf(task.via().values());
+        requireItems("history", config.history());
+        requireItems("context", config.context());
+    }
+
+    /** Another node has no users and no vector: the list would be that of somebody else. One that is gone is no fault. */
+    private void requireItems(String key, long[] ids) {
+        for (var id : ids) {
+            if (!store.hasLabel(id, task.recommend()) && store.exists(id)) {
+                throw new IllegalArgumentException("`" + key + "` holds node " + id + ", which is no `" + task.recommend()
+                    + "`. Give the items that were touched.");
+            }
+        }
     }
 
     /**
@@ -225,7 +237,9 @@ public final class Recommender {
             history = history();
             excluded.addAll(config.exclude());
             excluded.addAll(config.context());
-            excluded.addAll(config.history());
+            if (!seen.isEmpty()) {
+                excluded.addAll(config.history());
+            }
             if (source != null) {
                 excluded.add(source);
                 excluded.addAll(store.dismissed(source));

@@ -79,7 +79,7 @@ public final class Walk {
     Reached from(Interactions start, Long item, LongHashSet excluded) {
         var users = users(start);
         var scores = new LongDoubleHashMap();
-        var together = item == null ? null : new Together();
+        var together = item == null ? null : new Together(usersOf(item, start));
         var left = settings.limit();
         for (int i = 0; i < users.size(); i++) {
             guard.run();
@@ -143,6 +143,12 @@ public final class Walk {
         return best.drain();
     }
 
+    /** Who touched the source item; null where everybody did who is met, since the walk begins there alone. */
+    private LongHashSet usersOf(long item, Interactions start) {
+        return start.degree() == 1 ? null
+            : LongHashSet.newSetWith(store.interactions(item, false, via, task.to(), null, maxDegree).ids());
+    }
+
     /** An item that only this transaction knows. */
     private int uncommitted(long item) {
         return store.interactions(item, false, via, task.to(), null, Integer.MAX_VALUE).degree();
@@ -160,9 +166,15 @@ public final class Walk {
     private static final class Together {
         final LongIntHashMap counts = new LongIntHashMap();
         final LongObjectHashMap<List<Long>> users = new LongObjectHashMap<>();
+        final LongHashSet own;
+
+        /** @param own who touched the source item; null: all that are added */
+        Together(LongHashSet own) {
+            this.own = own;
+        }
 
         void add(long item, long user) {
-            if (counts.addToValue(item, 1) <= SUPPORTERS) {
+            if ((own == null || own.contains(user)) && counts.addToValue(item, 1) <= SUPPORTERS) {
                 users.getIfAbsentPut(item, ArrayList::new).add(user);
             }
         }
@@ -189,7 +201,7 @@ public final class Walk {
             partial.put("walk", score);
             partial.put("count", (long) count);
             partial.put("lift", lift(id, count));
-            partial.put("supporters", new Supporters(together.users.get(id)));
+            partial.put("supporters", new Supporters(count == 0 ? List.of() : together.users.get(id)));
             return partial;
         }
 

@@ -2,6 +2,7 @@
 package io.gnn4j.registry;
 
 import io.gnn4j.artefact.Manifest;
+import io.gnn4j.embed.ColdItems;
 import io.gnn4j.embed.ItemPropagation;
 import io.gnn4j.embed.KeyIndex;
 import io.gnn4j.embed.LapClock;
@@ -171,6 +172,11 @@ public final class Propagator {
 
         ItemPropagation.Result result;
         if (settings.finished()) {
+            if (join.matched() < items) {
+                progress.accept("making vectors of " + (items - join.matched()) + " nodes that the model has not met");
+                var users = graph.pairs(guard);
+                ColdItems.fill(join.vectors(), users, graph.isOneSided() ? users : users.reversed(items, guard), model.dimension(), guard);
+            }
             result = new ItemPropagation.Result(join.vectors(), join.contexts());
         } else {
             progress.accept("propagating over " + settings.layers() + " layers");
@@ -240,8 +246,13 @@ public final class Propagator {
                     node.removeProperty(model.contextProperty());
                 } else {
                     node.setProperty(model.embeddingProperty(), result.embedding()[index]);
-                    node.setProperty(model.contextProperty(), result.context()[index]);
-                    counts[0] += 2;
+                    counts[0]++;
+                    if (result.context()[index] == null) { // it can be found, but says nothing of who touches it
+                        node.removeProperty(model.contextProperty());
+                    } else {
+                        node.setProperty(model.contextProperty(), result.context()[index]);
+                        counts[0]++;
+                    }
                 }
             }
             return new Written(counts[0], counts[1], counts[2], 1);

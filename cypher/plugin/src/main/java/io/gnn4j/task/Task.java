@@ -38,6 +38,10 @@ public record Task(
     List<String> alsoTypes,
     Map<String, List<String>> features) {
 
+    /** What is said to who names both, so that neither is left out in silence. */
+    public static final String BESIDE_A_MODEL =
+        "`model` and `task` are both given, but a model brings its own task. Leave one of them out.";
+
     /** @throws io.gnn4j.config.InvalidConfiguration with all faults */
     public static Task of(Map<String, Object> raw) {
         var map = ConfigMap.of(raw);

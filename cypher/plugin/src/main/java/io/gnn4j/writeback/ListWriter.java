@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.writeback;
 
+import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.graph.Lookahead;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,6 +14,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.neo4j.graphdb.Direction;
 import org.neo4j.graphdb.Label;
 import org.neo4j.graphdb.Node;
+import org.neo4j.graphdb.Relationship;
 import org.neo4j.graphdb.RelationshipType;
 import org.neo4j.graphdb.Transaction;
 import org.neo4j.internal.kernel.api.security.SecurityContext;
@@ -137,6 +139,7 @@ public record ListWriter(String type, String userLabel, String model, long versi
             tx.acquireWriteLock(user);
             try (var old = user.getRelationships(Direction.OUTGOING, kind)) {
                 for (var relationship : old) {
+                    requireRow(relationship);
                     relationship.delete();
                     deleted++;
                 }
@@ -153,6 +156,14 @@ public record ListWriter(String type, String userLabel, String model, long versi
             made.setProperty("at", at);
         }
         return new Outcome(wanted.size(), rows.size(), deleted, kept, missing, 1, 0, null);
+    }
+
+    /** What somebody else keeps under the same type is not ours to delete. */
+    private void requireRow(Relationship old) {
+        if (!old.hasProperty("rank") || !old.hasProperty("model")) {
+            throw new IllegalArgumentException("a `" + type + "` relationship of node " + LiveGraph.id(old.getStartNode())
+                + " has no `rank` and `model`, so it is no row of a list, and would be deleted. Name a type that holds lists alone.");
+        }
     }
 
     private boolean isNew(Node user, RelationshipType kind) {

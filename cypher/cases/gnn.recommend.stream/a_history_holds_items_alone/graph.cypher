@@ -1,0 +1,1 @@
+CREATE (:Item {id: 1}), (:Category {id: 1}), (:User {id: 1});

@@ -1,0 +1,1 @@
+CREATE (:Item {id: 1});
