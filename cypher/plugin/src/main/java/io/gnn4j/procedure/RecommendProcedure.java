@@ -188,6 +188,7 @@ public class RecommendProcedure {
         Map<String, Object> scores,
         @Description("How the row was found: exact (all vectors compared, or all weights added up), cold (the same, by a vector made of"
             + " the history, or to an item whose vector is made of its users), list (of the model), walk, blend, rerank (by the"
-            + " second stage), partial (the time budget was over: without it, or by vectors alone), or popularity (last, where others were too few).")
+            + " second stage), partial (the time budget was over: without it, or by vectors alone), or popularity (last, where others"
+            + " were too few).")
         String origin) {}
 }
