@@ -32,6 +32,8 @@ from model_export.parts import MODEL_FILE
 from model_export.vectors import decode
 
 KEEP_PREVIOUS = 1
+LEFT_BEHIND = (*UNFINISHED, "retired")
+"""States of versions that a deployment was killed at."""
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}")
 PROJECTED = ("item-propagation/1", "padded-blocks/1")
 """Contracts whose vectors are made over a projection of the task."""
@@ -180,13 +182,9 @@ def deploy(
     if dry_run:
         return report(resumable.reference if resumable else name)
 
-    removed = []
     with timer.step("load"):
-        for left in versions:
-            if left.name == name and left.state in (*UNFINISHED, "retired") and left is not resumable:
-                on_step(f"Removing {left.reference}, which a deployment left unfinished")
-                registry.drop(left.name, left.version)
-                removed.append(left.reference)
+        left = [v for v in versions if v.name == name and v.state in LEFT_BEHIND and v is not resumable]
+        removed = _remove(registry, left, on_step, ", which a deployment left unfinished")
         on_step(f"Going on with {resumable.reference}" if resumable else f"Loading the artefact as '{name}'")
         loaded = _load(registry, name, artefact, on_loaded)
     if manifest["contract"] in PROJECTED:
@@ -203,10 +201,7 @@ def deploy(
             registry.point(alias, loaded.name, loaded.version, now if expected is None else expected)
     with timer.step("remove"):
         outdated = _outdated(registry.versions(name), loaded.version, before, keep_previous) if switch else []
-        for old in outdated:
-            on_step(f"Removing {old.reference}")
-            registry.drop(old.name, old.version)
-            removed.append(old.reference)
+        removed += _remove(registry, outdated, on_step)
     return report(
         f"{loaded.name}:{loaded.version}",
         unmatched_vectors=counts.get("unmatchedVectors", fit.unmatched_vectors),
@@ -316,6 +311,16 @@ def _outdated(
         key=lambda v: (before is not None and v.reference == before.reference, v.version), reverse=True
     )
     return older[keep:]
+
+
+def _remove(
+    registry: Registry, versions: list[ModelVersion], on_step: Callable[[str], None], why: str = ""
+) -> list[str]:
+    """Drop versions one by one; gives their references."""
+    for version in versions:
+        on_step(f"Removing {version.reference}{why}")
+        registry.drop(version.name, version.version)
+    return [version.reference for version in versions]
 
 
 class _Timer:

@@ -64,39 +64,17 @@ def read_interactions(
         relationship_properties=[task.time_property] if task.time_property else [],
         grant=grant,
     )
-    users, items, weights, times, kinds = [], [], [], [], []
-    for at, (name, behaviour) in enumerate(task.via.items()):
-        found = [
-            table
-            for table in graph.relations.values()
-            if table.type == name and {table.source, table.target} == {task.to, task.recommend}
-        ]
-        if not found:
-            raise PipelineError(
-                f"The projection '{graph_name}' has no relationships '{name}' between {task.to} and "
-                f"{task.recommend}. Project the task again."
-            )
-        for table in found:
-            forward = table.source == task.to and not (
-                task.to == task.recommend and behaviour.direction == "in"
-            )
-            ends = (table.sources, table.targets) if forward else (table.targets, table.sources)
-            users.append(ends[0])
-            items.append(ends[1])
-            kinds.append(np.full(len(table), at, np.uint32))
-            weights.append(np.full(len(table), behaviour.weight, np.float32))
-            if task.time_property:
-                times.append(_millis(table.properties[task.time_property], name, task.time_property))
+    users, items, weights, times, kinds = _pairs(graph, task)
     found = Interactions.from_indices(
-        np.concatenate(users),
-        np.concatenate(items),
-        np.concatenate(weights),
-        np.concatenate(times) if times else None,
+        users,
+        items,
+        weights,
+        times,
         user_keys=read_keys(connection, graph.nodes[task.to].node_ids, task.to, task.key[task.to]),
         item_keys=read_keys(
             connection, graph.nodes[task.recommend].node_ids, task.recommend, task.key[task.recommend]
         ),
-        kinds=np.concatenate(kinds) if 1 < len(task.via) <= MOST_BEHAVIOURS else None,
+        kinds=kinds if 1 < len(task.via) <= MOST_BEHAVIOURS else None,
     )
     found = replace(
         found, item_ids=graph.nodes[task.recommend].node_ids, user_ids=graph.nodes[task.to].node_ids
@@ -112,6 +90,40 @@ def read_interactions(
         if task.features.get(label)
     }
     return replace(found, **read)
+
+
+def _pairs(graph: GraphData, task: Task) -> tuple[NDArray, NDArray, NDArray, NDArray | None, NDArray]:
+    """User, item, weight, time and number of the behaviour of every relationship: [M] each, times or None."""
+    users, items, weights, times, kinds = [], [], [], [], []
+    for at, (name, behaviour) in enumerate(task.via.items()):
+        found = [
+            table
+            for table in graph.relations.values()
+            if table.type == name and {table.source, table.target} == {task.to, task.recommend}
+        ]
+        if not found:
+            raise PipelineError(
+                f"The projection '{graph.name}' has no relationships '{name}' between {task.to} and "
+                f"{task.recommend}. Project the task again."
+            )
+        for table in found:
+            forward = table.source == task.to and not (
+                task.to == task.recommend and behaviour.direction == "in"
+            )
+            ends = (table.sources, table.targets) if forward else (table.targets, table.sources)
+            users.append(ends[0])
+            items.append(ends[1])
+            kinds.append(np.full(len(table), at, np.uint32))
+            weights.append(np.full(len(table), behaviour.weight, np.float32))
+            if task.time_property:
+                times.append(_millis(table.properties[task.time_property], name, task.time_property))
+    return (
+        np.concatenate(users),
+        np.concatenate(items),
+        np.concatenate(weights),
+        np.concatenate(times) if times else None,
+        np.concatenate(kinds),
+    )
 
 
 def _surroundings(
@@ -147,11 +159,7 @@ def read_features(
         InvalidInput: properties that no node has, or of mixed types; all at once.
     """
     statement = query("read_node_properties", label=label)
-    found: dict[int, list] = {}
-    for start in range(0, len(node_ids), KEYS_PER_QUERY):
-        chunk = node_ids[start : start + KEYS_PER_QUERY].tolist()
-        record = connection.execute(statement, ids=chunk, names=list(names))[0]
-        found.update(zip(record["ids"], record["values"], strict=True))
+    found = _by_id(connection, statement, node_ids, "values", names=list(names))
     absent = [None] * len(names)
     rows = [found.get(node_id, absent) for node_id in node_ids.tolist()]
     columns = {name: [row[at] for row in rows] for at, name in enumerate(names)}
@@ -164,12 +172,7 @@ def read_keys(connection: Connection, node_ids: NDArray[np.int64], label: str, k
     Raises:
         PipelineError: nodes without a key, or keys of mixed types.
     """
-    statement = query("read_node_keys", label=label, key=key)
-    found: dict[int, object] = {}
-    for start in range(0, len(node_ids), KEYS_PER_QUERY):
-        chunk = node_ids[start : start + KEYS_PER_QUERY].tolist()
-        record = connection.execute(statement, ids=chunk)[0]
-        found.update(zip(record["ids"], record["keys"], strict=True))
+    found = _by_id(connection, query("read_node_keys", label=label, key=key), node_ids, "keys")
     missing = len(node_ids) - len(found)
     if missing:
         raise PipelineError(
@@ -186,6 +189,18 @@ def read_keys(connection: Connection, node_ids: NDArray[np.int64], label: str, k
     return np.array(
         [found[node_id] for node_id in node_ids.tolist()], dtype=np.int64 if int in kinds else None
     )
+
+
+def _by_id(
+    connection: Connection, statement: str, node_ids: NDArray[np.int64], column: str, **parameters: Any
+) -> dict[int, Any]:
+    """What ``statement`` gives in ``column`` for each node by Neo4j id; nodes that are gone are left out."""
+    found: dict[int, Any] = {}
+    for start in range(0, len(node_ids), KEYS_PER_QUERY):
+        chunk = node_ids[start : start + KEYS_PER_QUERY].tolist()
+        record = connection.execute(statement, ids=chunk, **parameters)[0]
+        found.update(zip(record["ids"], record[column], strict=True))
+    return found
 
 
 def _millis(values: NDArray[np.float64], name: str, property_name: str) -> NDArray[np.int64]:

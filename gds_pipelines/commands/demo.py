@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json, Uri
 from gds_pipelines.console import err, fail_in_words, out, print_json, steps
 
 if TYPE_CHECKING:
@@ -33,13 +34,8 @@ def demo_command(
         Path | None,
         typer.Option("--out", help="Where run and artefact are kept.", show_default="in the server's home"),
     ] = None,
-    uri: Annotated[
-        str | None,
-        typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
-    ] = False,
+    uri: Uri = None,
+    json: Json = False,
 ) -> None:
     """Start Neo4j, load a data set, train, measure, deploy, and recommend by Cypher, for a new user too.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json, Uri
 from gds_pipelines.console import fail_in_words, out, print_json, print_pairs, steps
 
 
@@ -28,11 +29,9 @@ def deploy_command(
         int, typer.Option(min=0, help="Finished versions to keep beside the new one, to go back to.")
     ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, write nothing.")] = False,
-    uri: Annotated[
-        str | None, typer.Option(help="Address of Neo4j; NEO4J_URI or the embedded server by default.")
-    ] = None,
+    uri: Uri = None,
     database: Annotated[str | None, typer.Option(help="The database; the server's default one.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Load ARTEFACT into the registry, join it with the graph, switch the alias; prints one report.
 

@@ -1,10 +1,10 @@
 """``gnn4j doctor``: what is wrong with a set-up, and what to do."""
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json, Uri
 from gds_pipelines.console import fail_in_words, out, plain, print_json
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -15,10 +15,8 @@ def register(parent: typer.Typer) -> None:
 
 
 def doctor_command(
-    uri: Annotated[
-        str | None, typer.Option(help="A Neo4j of your own; else NEO4J_URI, else the embedded server.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    uri: Uri = None,
+    json: Json = False,
 ) -> None:
     """Check Python, packages, Java, memory, disk, the server, plugin, GDS and GPU; say what to do.
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json, Uri
 from gds_pipelines.console import err, fail_in_words, out, print_json
 
 
@@ -28,13 +29,8 @@ def evaluate_command(
     count: Annotated[int, typer.Option(min=1, help="Pairs of each user that leave-last holds out.")] = 1,
     share: Annotated[float, typer.Option(help="Share of each user's pairs that random holds out.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of split and training.")] = 1,
-    uri: Annotated[
-        str | None,
-        typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
-    ] = False,
+    uri: Uri = None,
+    json: Json = False,
 ) -> None:
     """Train models on the train part, rank all items for the test users, print one table; keeps nothing.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json
 from gds_pipelines.console import fail_in_words, out, print_json, print_pairs, steps
 
 
@@ -17,7 +18,7 @@ def export_command(
     to: Annotated[
         Path | None, typer.Option(help="The file to write; model.zip in the folder of the run by default.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Write the model of RUN as an artefact: one zip with its manifest and what its contract asks for.
 

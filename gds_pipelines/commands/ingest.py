@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json, Uri
 from gds_pipelines.console import err, fail_in_words, out, print_json
 from gds_pipelines.errors import InvalidInput
 
@@ -33,13 +34,8 @@ def ingest_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read, clean and report, write nothing.")
     ] = False,
-    uri: Annotated[
-        str | None,
-        typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
-    ] = False,
+    uri: Uri = None,
+    json: Json = False,
 ) -> None:
     """Load PATH… into the database: constraints, nodes, relationships; prints what was found and done.
 

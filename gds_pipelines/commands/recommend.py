@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json, Uri
 from gds_pipelines.console import fail_in_words, out, print_json
 
 
@@ -17,13 +18,8 @@ def recommend_command(
     model: Annotated[
         str | None, typer.Option(help="An alias, or name:version.", show_default="the only alias")
     ] = None,
-    uri: Annotated[
-        str | None,
-        typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
-    ] = False,
+    uri: Uri = None,
+    json: Json = False,
 ) -> None:
     """Recommend for one user from the model that is deployed; computed in the database from the live graph.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json
 from gds_pipelines.console import fail_in_words, out, print_json, print_pairs, steps
 from gds_pipelines.server.embedded import EmbeddedServer
 from gds_pipelines.server.ports import BOLT_PORT, HTTP_PORT
@@ -12,8 +13,6 @@ from gds_pipelines.server.process import START_SECONDS, STOP_SECONDS, Status
 from gds_pipelines.server.settings import plugin_settings
 
 app = typer.Typer(no_args_is_help=True, help="The embedded Neo4j: install, start, stop, status, plugin.")
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for machines.")]
 
 
 def register(parent: typer.Typer) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gds_pipelines.command_options import Uri
 from gds_pipelines.console import fail_in_words
 
 
@@ -31,10 +32,7 @@ def worker_command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads.", show_default="all that are free")
     ] = None,
-    uri: Annotated[
-        str | None,
-        typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
-    ] = None,
+    uri: Uri = None,
     database: Annotated[str | None, typer.Option(help="The database; the server's default one.")] = None,
 ) -> None:
     """Lease training jobs, train them here, on a GPU where there is one, and bring the models back.

@@ -5,7 +5,6 @@ import io.gnn4j.config.ConfigMap;
 import io.gnn4j.task.Task;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /**
  * What to export.
@@ -27,7 +26,7 @@ public record GraphExportConfig(
 
     public static GraphExportConfig parse(Map<String, Object> raw) {
         var map = ConfigMap.of(raw);
-        var taskLabels = taskLabels(map);
+        var taskLabels = map.has("task") ? Task.read(map.getMap("task")).labels() : List.<String>of();
         if (map.has("labelPriority") && !taskLabels.isEmpty()) {
             map.fault("`labelPriority` and `task` exclude each other: the labels of a task decide in their own order.");
         }
@@ -42,16 +41,6 @@ public record GraphExportConfig(
             map.getInt("concurrency", defaultConcurrency(), 1, MOST_THREADS));
         map.check();
         return config;
-    }
-
-    /** The labels of {@code task}: recommended, receiving, further ones. A node's type is the first that it carries. */
-    private static List<String> taskLabels(ConfigMap map) {
-        if (!map.has("task")) {
-            return List.of();
-        }
-        var task = Task.read(map.getMap("task"));
-        return Stream.concat(Stream.of(task.recommend(), task.to()), task.alsoLabels().stream())
-            .filter(label -> !label.isEmpty()).distinct().toList();
     }
 
     /** Half the cores, at least 1 and at most 4. */

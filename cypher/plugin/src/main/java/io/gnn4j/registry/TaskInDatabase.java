@@ -6,12 +6,10 @@ import io.gnn4j.config.Suggestion;
 import io.gnn4j.task.Task;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.neo4j.graphdb.Label;
 import org.neo4j.graphdb.Transaction;
@@ -36,20 +34,15 @@ public final class TaskInDatabase {
         tx.getAllLabels().forEach(label -> labels.add(label.name()));
         var types = new TreeSet<String>();
         tx.getAllRelationshipTypes().forEach(type -> types.add(type.name()));
-        var named = new LinkedHashSet<String>();
-        named.add(task.recommend());
-        named.add(task.to());
-        named.addAll(task.alsoLabels());
         var key = new LinkedHashMap<String, Object>(task.key());
-        for (var label : named) {
+        for (var label : task.labels()) {
             if (!labels.contains(label)) {
                 faults.add(missing("label", label, labels));
             } else if (!key.containsKey(label)) {
                 key(tx, label, key, faults);
             }
         }
-        Stream.concat(task.via().values().stream().flatMap(behaviour -> behaviour.path().stream()), task.alsoTypes().stream()).distinct()
-            .filter(type -> !types.contains(type)).forEach(type -> faults.add(missing("relationship type", type, types)));
+        task.types().stream().filter(type -> !types.contains(type)).forEach(type -> faults.add(missing("relationship type", type, types)));
         if (task.timeProperty() != null) {
             var properties = new TreeSet<String>();
             tx.getAllPropertyKeys().forEach(properties::add);

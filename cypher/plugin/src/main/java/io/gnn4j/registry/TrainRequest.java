@@ -22,7 +22,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.neo4j.graphdb.Transaction;
 
 /**
@@ -136,12 +135,12 @@ public final class TrainRequest {
 
     private static void checkProjection(ProjectedGraph graph, Task task, List<String> faults) {
         var labels = graph.labels();
-        Stream.concat(Stream.of(task.recommend(), task.to()), task.alsoLabels().stream()).distinct()
+        task.labels().stream()
             .filter(label -> !labels.contains(label)).forEach(label -> faults.add("The projection '" + graph.name() + "' has no nodes of"
                 + " the task's label " + label + "." + Suggestion.sentence(label, labels) + " It has: " + words(labels)
                 + ". Project again with that label, or train with null as graphName."));
         var types = graph.relationshipTypes();
-        Stream.concat(task.via().values().stream().flatMap(behaviour -> behaviour.path().stream()), task.alsoTypes().stream()).distinct()
+        task.types().stream()
             .filter(type -> !types.contains(type)).forEach(type -> faults.add("The projection '" + graph.name() + "' has no relationships"
                 + " of the task's type " + type + "." + Suggestion.sentence(type, types) + " It has: " + words(types)
                 + ". Project again with that type, or train with null as graphName."));

@@ -55,7 +55,7 @@ public record SampleConfig(
     public static SampleConfig parse(Map<String, Object> raw) {
         var map = ConfigMap.of(raw);
         boolean store = map.getChoice("source", "projection", List.of("projection", "store")).equals("store");
-        var taskLabels = taskLabels(map);
+        var taskLabels = map.has("task") ? Task.read(map.getMap("task")).labels() : List.<String>of();
         if (map.has("labelPriority") && !taskLabels.isEmpty()) {
             map.fault("`labelPriority` and `task` exclude each other: the labels of a task decide in their own order.");
         }
@@ -104,16 +104,6 @@ public record SampleConfig(
             map.getInt("maxDegree", 10_000, 1, 10_000_000));
         map.check();
         return config;
-    }
-
-    /** The labels of {@code task}: recommended, receiving, further ones. */
-    private static List<String> taskLabels(ConfigMap map) {
-        if (!map.has("task")) {
-            return List.of();
-        }
-        var task = Task.read(map.getMap("task"));
-        return Stream.concat(Stream.of(task.recommend(), task.to()), task.alsoLabels().stream())
-            .filter(label -> !label.isEmpty()).distinct().toList();
     }
 
     private static List<Integer> fanOut(ConfigMap map) {

@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * What is recommended to whom, and by which behaviours: the map of the Python side, read by the same rules.
@@ -58,12 +59,7 @@ public record Task(
         var recommend = label(map, "recommend");
         var to = label(map, "to");
         var alsoLabels = map.getStrings("alsoLabels", List.of());
-        var labels = new ArrayList<String>();
-        for (var label : concat(recommend, to, alsoLabels)) {
-            if (!label.isEmpty() && !labels.contains(label)) {
-                labels.add(label);
-            }
-        }
+        var labels = labels(recommend, to, alsoLabels);
         var via = behaviours(map);
         var timeProperty = name(map, "timeProperty");
         var horizon = name(map, "horizon");
@@ -89,6 +85,20 @@ public record Task(
             alsoLabels,
             map.getStrings("alsoTypes", List.of()),
             features(map, labels));
+    }
+
+    /** Recommended, receiving, further ones, each once; a node's type is the first of them that it carries. */
+    public List<String> labels() {
+        return labels(recommend, to, alsoLabels);
+    }
+
+    private static List<String> labels(String recommend, String to, List<String> alsoLabels) {
+        return Stream.concat(Stream.of(recommend, to), alsoLabels.stream()).filter(label -> !label.isEmpty()).distinct().toList();
+    }
+
+    /** Relationship types: of the behaviours' paths, and further ones, each once. */
+    public List<String> types() {
+        return Stream.concat(via.values().stream().flatMap(behaviour -> behaviour.path().stream()), alsoTypes.stream()).distinct().toList();
     }
 
     /** The behaviours of {@code names}; every name must be one of {@code via}. */
@@ -195,11 +205,5 @@ public record Task(
             map.fault("`" + map.path(key) + "` names the label '" + label + "', which the task does not."
                 + Suggestion.sentence(label, labels) + " Labels: " + String.join(", ", labels) + ".");
         }
-    }
-
-    private static List<String> concat(String recommend, String to, List<String> more) {
-        var all = new ArrayList<>(List.of(recommend, to));
-        all.addAll(more);
-        return all;
     }
 }
