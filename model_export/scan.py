@@ -15,6 +15,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from model_export.errors import ArtefactError
+from model_export.onnx_fields import FIELDS, REFUSED
+from model_export.proto_reader import (
+    LEN,
+    Malformed,
+    fields_of,
+    packed_varints,
+    signed,
+    text_of,
+)
 
 MAX_MODEL_BYTES = 64 << 20
 MAX_NODES = 5_000
@@ -38,86 +47,6 @@ ALLOCATORS = {"ConstantOfShape": (0,), "Expand": (1,), "Tile": (1,), "Range": (0
 
 ELEMENT_BYTES = {1: 4, 6: 4, 7: 8, 9: 1}  # float32, int32, int64, bool: the types of constants
 DTYPE_NAMES = {1: "float32", 7: "int64", 9: "bool"}  # the types of inputs and outputs
-
-_VARINT, _I64, _LEN, _I32 = 0, 1, 2, 5
-
-# Message -> field number -> (name, wire type, may it repeat). What is not here is refused.
-_FIELDS: dict[str, dict[int, tuple[str, int, bool]]] = {
-    "model": {
-        1: ("ir_version", _VARINT, False),
-        2: ("producer_name", _LEN, False),
-        3: ("producer_version", _LEN, False),
-        4: ("domain", _LEN, False),
-        5: ("model_version", _VARINT, False),
-        6: ("doc_string", _LEN, False),
-        7: ("graph", _LEN, False),
-        8: ("opset_import", _LEN, True),
-        14: ("metadata_props", _LEN, True),
-    },
-    "opset": {1: ("domain", _LEN, False), 2: ("version", _VARINT, False)},
-    "graph": {
-        1: ("node", _LEN, True),
-        2: ("name", _LEN, False),
-        5: ("initializer", _LEN, True),
-        10: ("doc_string", _LEN, False),
-        11: ("input", _LEN, True),
-        12: ("output", _LEN, True),
-        13: ("value_info", _LEN, True),
-        16: ("metadata_props", _LEN, True),
-    },
-    "node": {
-        1: ("input", _LEN, True),
-        2: ("output", _LEN, True),
-        3: ("name", _LEN, False),
-        4: ("op_type", _LEN, False),
-        5: ("attribute", _LEN, True),
-        6: ("doc_string", _LEN, False),
-        7: ("domain", _LEN, False),
-        9: ("metadata_props", _LEN, True),
-    },
-    "attribute": {
-        1: ("name", _LEN, False),
-        2: ("f", _I32, False),
-        3: ("i", _VARINT, False),
-        4: ("s", _LEN, False),
-        5: ("t", _LEN, False),
-        7: ("floats", _I32, True),
-        8: ("ints", _VARINT, True),
-        9: ("strings", _LEN, True),
-        13: ("doc_string", _LEN, False),
-        20: ("type", _VARINT, False),
-    },
-    "tensor": {
-        1: ("dims", _VARINT, True),
-        2: ("data_type", _VARINT, False),
-        4: ("float_data", _I32, True),
-        5: ("int32_data", _VARINT, True),
-        7: ("int64_data", _VARINT, True),
-        8: ("name", _LEN, False),
-        9: ("raw_data", _LEN, False),
-        12: ("doc_string", _LEN, False),
-        14: ("data_location", _VARINT, False),
-        16: ("metadata_props", _LEN, True),
-    },
-    "value": {
-        1: ("name", _LEN, False),
-        2: ("type", _LEN, False),
-        3: ("doc_string", _LEN, False),
-        4: ("metadata_props", _LEN, True),
-    },
-    "type": {1: ("tensor_type", _LEN, False), 6: ("denotation", _LEN, False)},
-    "tensor_type": {1: ("elem_type", _VARINT, False), 2: ("shape", _LEN, False)},
-    "shape": {1: ("dim", _LEN, True)},
-    "dim": {1: ("dim_value", _VARINT, False), 2: ("dim_param", _LEN, False), 3: ("denotation", _LEN, False)},
-}
-# Fields that are refused with a code of their own, so that the reason is understood.
-_REFUSED = {
-    ("model", 20): ("training", "it carries training information"),
-    ("model", 25): ("functions", "it defines operators of its own (model-local functions)"),
-    ("attribute", 6): ("subgraph", "an attribute holds a graph"),
-    ("attribute", 11): ("subgraph", "an attribute holds graphs"),
-    ("tensor", 13): ("external-data", "a tensor keeps its data in another file"),
-}
 
 
 @dataclass(frozen=True)
@@ -153,10 +82,6 @@ class Scan:
     operators: dict[str, int] = field(default_factory=dict)
 
 
-class _Malformed(Exception):
-    """The bytes are not protobuf; nothing after this place can be judged."""
-
-
 def check(model: bytes) -> Scan:
     """Scan, and refuse with all findings.
 
@@ -181,65 +106,10 @@ def scan_model(model: bytes | memoryview) -> Scan:
         return Scan(findings=[Finding("wire", "it is not an ONNX file: it is in ONNX Runtime's own format")])
     try:
         walker.model(memoryview(model))
-    except _Malformed as error:
+    except Malformed as error:
         # What was found before may be an accident of bytes that mean nothing.
         return Scan(findings=[Finding("wire", f"it is not an ONNX file: {error}")])
     return walker.result
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            raise _Malformed("it ends inside a number")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, at
-    raise _Malformed("a number is longer than ten bytes")
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >= 1 << 63 else value
-
-
-def _raw_fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        number, wire = tag >> 3, tag & 7
-        if not 1 <= number < 1 << 29:
-            raise _Malformed(f"field number {number} is impossible")
-        if wire == _VARINT:
-            value, at = _varint(data, at)
-            yield number, wire, value
-            continue
-        if wire == _LEN:
-            size, at = _varint(data, at)
-        elif wire in (_I32, _I64):
-            size = 4 if wire == _I32 else 8
-        else:
-            raise _Malformed(f"wire type {wire} is not used by ONNX")
-        if size > len(data) - at:
-            raise _Malformed("a field is longer than its message")
-        yield number, wire, data[at : at + size]
-        at += size
-
-
-def _packed_varints(data: memoryview) -> list[int]:
-    values, at = [], 0
-    while at < len(data):
-        value, at = _varint(data, at)
-        values.append(_signed(value))
-    return values
-
-
-def _text(data: memoryview) -> str:
-    try:
-        return str(data, "utf-8")
-    except UnicodeDecodeError:
-        raise _Malformed("a name is not UTF-8") from None
 
 
 def _shown(name: str) -> str:
@@ -266,17 +136,17 @@ class _Walker:
 
     def fields(self, message: str, data: memoryview) -> Iterator[tuple[str, int | memoryview, int]]:
         """(name, value, wire type) of the allowed fields; the others become findings."""
-        known = _FIELDS[message]
+        known = FIELDS[message]
         once: set[int] = set()
-        for number, wire, value in _raw_fields(data):
-            if (message, number) in _REFUSED:
-                self.find(*_REFUSED[message, number])
+        for number, wire, value in fields_of(data):
+            if (message, number) in REFUSED:
+                self.find(*REFUSED[message, number])
                 continue
             if number not in known:
                 self.find("field", f"the {message} has the field {number}, which is not allowed")
                 continue
             name, wanted, repeats = known[number]
-            packed = repeats and wanted != _LEN and wire == _LEN
+            packed = repeats and wanted != LEN and wire == LEN
             if wire != wanted and not packed:
                 self.find("field", f"the field {name} of the {message} has the wire type {wire}")
                 continue
@@ -291,7 +161,7 @@ class _Walker:
         ir_version, graph, opsets = None, None, []
         for name, value, _ in self.fields("model", data):
             if name == "ir_version":
-                ir_version = _signed(value)
+                ir_version = signed(value)
             elif name == "graph":
                 graph = value
             elif name == "opset_import":
@@ -310,16 +180,16 @@ class _Walker:
         if len(own) != 1 or own[0] not in OPSETS:
             self.find("opset", f"the opset is {own}; exactly one of {OPSETS[0]} to {OPSETS[-1]} is allowed")
         if graph is None:
-            raise _Malformed("it has no graph")
+            raise Malformed("it has no graph")
         self._graph(graph)
 
     def _opset(self, data: memoryview) -> tuple[str, int]:
         domain, version = "", 0
         for name, value, _ in self.fields("opset", data):
             if name == "domain":
-                domain = _text(value)
+                domain = text_of(value)
             else:
-                version = _signed(value)
+                version = signed(value)
         return domain, version
 
     def _graph(self, data: memoryview) -> None:
@@ -355,13 +225,13 @@ class _Walker:
         attributes: dict[str, int | bytes | _Tensor | list[int] | None] = {}
         for name, value, _ in self.fields("node", data):
             if name == "input":
-                inputs.append(_text(value))
+                inputs.append(text_of(value))
             elif name == "output":
-                outputs.append(_text(value))
+                outputs.append(text_of(value))
             elif name == "op_type":
-                operator = _text(value)
+                operator = text_of(value)
             elif name == "domain":
-                domain = _text(value)
+                domain = text_of(value)
             elif name == "attribute":
                 key, held = self._attribute(value)
                 if key in attributes:
@@ -424,15 +294,15 @@ class _Walker:
             if name in ("f", "i", "s", "t", "floats", "ints", "strings"):
                 kinds.add(name)
             if name == "name":
-                key = _text(value)
+                key = text_of(value)
             elif name == "i":
-                held = _signed(value)
+                held = signed(value)
             elif name == "s":
                 held = bytes(value)
             elif name == "t":
                 held = self._tensor(value)[1]
             elif name == "ints":
-                ints += _packed_varints(value) if wire == _LEN else [_signed(value)]
+                ints += packed_varints(value) if wire == LEN else [signed(value)]
         if len(kinds) > 1:
             self.find("field", f"the attribute '{_shown(key)}' holds {' and '.join(sorted(kinds))} at once")
         return key, ints if "ints" in kinds else held
@@ -445,25 +315,25 @@ class _Walker:
         int64s: list[int] = []
         for label, value, wire in self.fields("tensor", data):
             if label == "name":
-                name = _text(value)
+                name = text_of(value)
             elif label == "data_type":
-                kind = _signed(value)
+                kind = signed(value)
             elif label == "dims":
-                dims += _packed_varints(value) if wire == _LEN else [_signed(value)]
+                dims += packed_varints(value) if wire == LEN else [signed(value)]
             elif label == "raw_data":
                 raw = value
             elif label == "float_data":
                 if len(value) % 4:
-                    raise _Malformed("a list of float32 is not a multiple of four bytes")
+                    raise Malformed("a list of float32 is not a multiple of four bytes")
                 floats += len(value) // 4
             elif label == "int32_data":
-                int32s += _packed_varints(value) if wire == _LEN else [_signed(value)]
+                int32s += packed_varints(value) if wire == LEN else [signed(value)]
             elif label == "int64_data":
-                int64s += _packed_varints(value) if wire == _LEN else [_signed(value)]
+                int64s += packed_varints(value) if wire == LEN else [signed(value)]
             elif label == "data_location" and value != 0:
-                self.find(*_REFUSED["tensor", 13])
+                self.find(*REFUSED["tensor", 13])
                 external = True
-        if external or any(number == 13 for number, _, _ in _raw_fields(data)):
+        if external or any(number == 13 for number, _, _ in fields_of(data)):
             return name, _Tensor(None, None)  # reported; its length is no second fault
         if kind not in ELEMENT_BYTES:
             self.find(
@@ -498,7 +368,7 @@ class _Walker:
         name, kind = "", None
         for label, value, _ in self.fields("value", data):
             if label == "name":
-                name = _text(value)
+                name = text_of(value)
             elif label == "type":
                 kind = self._type(value, checked)
         if not checked:
@@ -514,10 +384,10 @@ class _Walker:
 
     def _type(self, data: memoryview, checked: bool) -> tuple[int, tuple[int | None, ...] | None] | None:
         found = None
-        for number, wire, value in _raw_fields(data):
-            if number == 1 and wire == _LEN and found is None:
+        for number, wire, value in fields_of(data):
+            if number == 1 and wire == LEN and found is None:
                 found = self._tensor_type(value)
-            elif number == 6 and wire == _LEN:
+            elif number == 6 and wire == LEN:
                 continue
             elif number in (4, 5, 7, 8, 9) and checked:
                 return None  # sequence, map, opaque, sparse, optional: reported by the caller
@@ -529,7 +399,7 @@ class _Walker:
         kind, shape = 0, None
         for label, value, _ in self.fields("tensor_type", data):
             if label == "elem_type":
-                kind = _signed(value)
+                kind = signed(value)
             else:
                 shape = tuple(self._dim(item) for _, item, _ in self.fields("shape", value))
         return kind, shape
@@ -538,7 +408,7 @@ class _Walker:
         size = None
         for label, value, _ in self.fields("dim", data):
             if label == "dim_value":
-                size = _signed(value)
+                size = signed(value)
                 if not 0 <= size < 1 << 31:
                     self.find("input-type", f"a shape has a dimension of {size}")
         return size
