@@ -4,8 +4,10 @@ package io.gnn4j.graph;
 import io.gnn4j.arrow.ArrowField;
 import io.gnn4j.arrow.ArrowStreamWriter;
 import io.gnn4j.arrow.Element;
+import io.gnn4j.artefact.CanonicalJson;
 import io.gnn4j.config.InvalidConfiguration;
 import io.gnn4j.config.Suggestion;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Iterator;
@@ -360,65 +362,32 @@ public final class GraphExport {
     // ---- schema
 
     private Part schema(List<NodeTable> nodes, List<RelationTable> relations) {
-        var json = new StringBuilder("{\"format\":").append(FORMAT).append(",\"graphName\":");
-        text(json, graph.name());
-        json.append(",\"creationTime\":");
-        text(json, graph.creationTime().toInstant().toString());
-        json.append(",\"layout\":");
-        text(json, config.layout());
-        json.append(",\"nodes\":[");
-        for (var table : nodes) {
-            json.append(table == nodes.get(0) ? "" : ",").append("{\"name\":");
-            text(json, table.type());
-            json.append(",\"rows\":").append(table.rows()).append(",\"properties\":[");
-            for (int c = 0; c < table.columns().size(); c++) {
-                var spec = table.columns().get(c).spec();
-                property(json, c, spec.name(), spec.type(), table.widths()[c]);
-            }
-            json.append("]}");
-        }
-        json.append("],\"relationships\":[");
-        for (var table : relations) {
-            json.append(table == relations.get(0) ? "" : ",").append("{\"name\":");
-            text(json, table.relation().toString());
-            json.append(",\"source\":");
-            text(json, table.relation().source());
-            json.append(",\"type\":");
-            text(json, table.relation().type());
-            json.append(",\"target\":");
-            text(json, table.relation().target());
-            json.append(",\"rows\":").append(table.rows()).append(",\"properties\":[");
-            for (int p = 0; p < table.properties().size(); p++) {
-                property(json, p, table.properties().get(p), PropertyType.DOUBLE, 0);
-            }
-            json.append("]}");
-        }
-        json.append("]}");
-        var writer = new ArrowStreamWriter(List.of(), Map.of("gnn", json.toString()));
-        return new Part("schema", graph.name(), 0, writer.schemaOnly());
+        var described = Map.of("format", FORMAT, "graphName", graph.name(),
+            "creationTime", graph.creationTime().toInstant().toString(), "layout", config.layout(),
+            "nodes", nodes.stream().map(GraphExport::described).toList(),
+            "relationships", relations.stream().map(GraphExport::described).toList());
+        var json = new String(CanonicalJson.write(described), StandardCharsets.UTF_8);
+        return new Part("schema", graph.name(), 0, new ArrowStreamWriter(List.of(), Map.of("gnn", json)).schemaOnly());
     }
 
-    private static void property(StringBuilder json, int position, String name, PropertyType type, int width) {
-        json.append(position == 0 ? "" : ",").append("{\"name\":");
-        text(json, name);
-        json.append(",\"type\":");
-        text(json, type.toString());
-        json.append(",\"width\":").append(width).append('}');
+    private static Map<String, Object> described(NodeTable table) {
+        var properties = new ArrayList<Map<String, Object>>();
+        for (int c = 0; c < table.columns().size(); c++) {
+            var spec = table.columns().get(c).spec();
+            properties.add(property(spec.name(), spec.type(), table.widths()[c]));
+        }
+        return Map.of("name", table.type(), "rows", table.rows(), "properties", properties);
     }
 
-    private static void text(StringBuilder json, String text) {
-        json.append('"');
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (c == '"' || c == '\\') {
-                json.append('\\').append(c);
-            } else if (c < ' ') {
-                json.append(String.format("\\u%04x", (int) c));
-            } else {
-                json.append(c);
-            }
-        }
-        json.append('"');
+    private static Map<String, Object> described(RelationTable table) {
+        var relation = table.relation();
+        return Map.of("name", relation.toString(), "source", relation.source(), "type", relation.type(), "target", relation.target(),
+            "rows", table.rows(),
+            "properties", table.properties().stream().map(name -> property(name, PropertyType.DOUBLE, 0)).toList());
+    }
+
+    private static Map<String, Object> property(String name, PropertyType type, int width) {
+        return Map.of("name", name, "type", type.toString(), "width", width);
     }
 
     // ---- records
