@@ -5,14 +5,19 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from gds_pipelines import ingest, splits
 from gds_pipelines.datasets import Dataset
 from gds_pipelines.errors import InvalidInput
+from gds_pipelines.ingest.mapping import IngestMapping
 from gds_pipelines.ingest.plan import Plan
+from gds_pipelines.interaction_files import EventList
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.protocols import Listed, Parts, Protocol
 from gds_pipelines.splits import Split
@@ -49,6 +54,7 @@ def parts_of(dataset: Dataset, protocol: Protocol, *, seed: int = 0) -> Parts:
         InvalidInput: the data set has no ratings, times or lists that the protocol needs.
     """
     own = protocol.datasets.get(dataset.name, {})
+    same = dataset.task["recommend"] == dataset.task["to"]
     if protocol.interactions.get("weight") == "value" and "value" not in own:
         known = ", ".join(name for name, entry in protocol.datasets.items() if "value" in entry)
         raise InvalidInput(
@@ -64,6 +70,7 @@ def parts_of(dataset: Dataset, protocol: Protocol, *, seed: int = 0) -> Parts:
             split.refit(),
             split.description,
             split.cutoff is not None,
+            same_nodes=same,
         )
     prepared = dataset.prepare()
     plan, task = ingest.plan_tables(prepared.files, prepared.mapping), Task.from_mapping(dataset.task)
@@ -77,7 +84,7 @@ def parts_of(dataset: Dataset, protocol: Protocol, *, seed: int = 0) -> Parts:
     listed = None
     if protocol.split["method"] == "listed":
         listed = read_listed(_listed_file(dataset, protocol), whole)
-    return protocol.cut(whole, seed=seed, listed=listed)
+    return protocol.cut(whole, seed=seed, listed=listed, same_nodes=same)
 
 
 def read_listed(path: Path, whole: Interactions) -> Listed:
@@ -98,6 +105,76 @@ def read_listed(path: Path, whole: Interactions) -> Listed:
     # A candidate that nobody ever touched is in no model; it cannot win either.
     negatives = np.where(keys[at] == rows[:, 2:], order[at], -1)
     return Listed(whole.users(rows[:, 0]), whole.items(rows[:, 1]), negatives)
+
+
+VALUES = ("rating", "value", "weight")
+"""Properties that are taken for the rating of a pair, the first that is there."""
+
+
+def mapped_events(path: Path, mapping: IngestMapping, *, ratings: bool = False) -> EventList:
+    """The events of one file by a mapping of ``gnn4j ingest``: ``from`` is the user, ``to`` the item.
+
+    Args:
+        path: is read as the table whose file pattern fits its name, else as the only one with relationships.
+        ratings: weights are the property ``rating``, ``value`` or ``weight``; else ``weight``, where it is.
+    Raises:
+        InvalidInput: no table fits, it relates several pairs of labels, or there are no ratings.
+    """
+    makers = {name: table for name, table in mapping.tables.items() if table.relationships}
+    fitting = [
+        name
+        for name, table in makers.items()
+        if any(fnmatchcase(path.name.removesuffix(".gz"), one) for one in table.file or [f"{name}.*", name])
+    ] or list(makers)
+    if len(fitting) != 1:
+        raise InvalidInput(
+            f"File '{path.name}'",
+            [
+                f"it may be any of the tables {', '.join(fitting) or '(none)'} of the mapping; name it so "
+                "that one fits"
+            ],
+        )
+    table = makers[fitting[0]]
+    if not path.is_file():
+        raise InvalidInput(f"File '{path}'", ["there is no such file; check the path"])
+    alone = mapping.model_copy(update={"tables": {fitting[0]: table}})
+    plan = ingest.plan_tables({fitting[0]: [path]}, alone)
+    ends = {(one.source_label, one.target_label) for one in plan.relationships}
+    if len(ends) != 1:
+        found = ", ".join(f"{source} to {target}" for source, target in sorted(ends))
+        raise InvalidInput(f"File '{path.name}'", [f"one kind of pair is needed, the mapping makes {found}"])
+    user, item = ends.pop()
+    wanted = VALUES if ratings else VALUES[-1:]
+    clock = {part.time.property for part in table.relationships if part.time}
+    columns: dict[str, list[NDArray]] = {"user": [], "item": [], "weight": [], "time": []}
+    for one in plan.relationships:
+        columns["user"].append(_array(plan.nodes[user].keys)[one.source])
+        columns["item"].append(_array(plan.nodes[item].keys)[one.target])
+        for kind, names in (("weight", wanted), ("time", clock)):
+            name = next((name for name in names if name in one.properties), None)
+            if name is not None and not one.properties[name].null_count:
+                columns[kind].append(_array(one.properties[name]))
+    if ratings and len(columns["weight"]) < len(columns["user"]):
+        raise InvalidInput(
+            f"File '{path.name}'",
+            [f"the mapping gives not every relationship a property {', '.join(VALUES[:-1])} or {VALUES[-1]}"],
+        )
+    joined = {
+        kind: np.concatenate(parts) if len(parts) == len(plan.relationships) else None
+        for kind, parts in columns.items()
+    }
+    weights, times = joined["weight"], joined["time"]
+    return EventList(
+        joined["user"],
+        joined["item"],
+        None if weights is None else weights.astype(np.float32),
+        None if times is None else times.astype(np.int64),
+    )
+
+
+def _array(column: pa.Array) -> NDArray:
+    found = column.to_numpy(zero_copy_only=False)
+    return found.astype(str) if found.dtype.kind == "O" else found
 
 
 def _listed_file(dataset: Dataset, protocol: Protocol) -> Path:

@@ -8,6 +8,7 @@ A ``.gz`` of a text file is read as well.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,16 +32,20 @@ class EventList:
     times: NDArray[np.int64] | None = None
 
 
-def read_parts(train: Path, test: Path) -> tuple[Interactions, Interactions]:
+def read_parts(
+    train: Path, test: Path, *, read: Callable[[Path], EventList] | None = None
+) -> tuple[Interactions, Interactions]:
     """Two files as two parts over the same users and items (all that stand in either, by ascending key).
 
+    Args:
+        read: reads one file; ``read_events`` by default.
     Raises:
         InvalidInput: a missing or broken file, with the line where a list breaks; both files are checked.
     """
     found, faults = [], []
     for path in (train, test):
         try:
-            found.append(read_events(path))
+            found.append((read or read_events)(path))
         except InvalidInput as error:
             faults += [f"'{path.name}': {fault}" for fault in error.faults]
     if faults:
@@ -66,9 +71,11 @@ def read_parts(train: Path, test: Path) -> tuple[Interactions, Interactions]:
     return parts[0], parts[1]
 
 
-def read_whole(path: Path, *, first: bool = False) -> Interactions:
+def read_whole(
+    path: Path, *, first: bool = False, read: Callable[[Path], EventList] | None = None
+) -> Interactions:
     """One file as one matrix; ``first`` keeps a pair's earliest time in place of its latest."""
-    one = read_events(path)
+    one = (read or read_events)(path)
     times = None if one.times is None else one.times * (-1 if first else 1)
     made = Interactions.from_events(one.users, one.items, 1.0 if one.weights is None else one.weights, times)
     return replace(made, times=-made.times) if first and made.times is not None else made

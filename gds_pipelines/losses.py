@@ -8,6 +8,7 @@ full softmax takes vectors, because the [B, I] matrix must not go through autogr
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -59,19 +60,29 @@ def bsl(
     *,
     temperature: float = 0.1,
     positive_temperature: float = 0.1,
+    owner: Tensor | None = None,
 ) -> Tensor:
-    """Bilateral softmax: a soft minimum over the positives against a soft maximum over the negatives.
+    """Bilateral softmax: what the softmax does with a user's negatives, done with the positives too.
 
-    -t1 log mean_b exp(s+/t1) smooths noise in the positives as the softmax does in the negatives
-    (Wu et al. 2024, BSL), here over the batch. A weight multiplies a pair's share in that mean.
+    -log mean over a user's positives of exp(s+/t1) / (sum of exp(s-/t2))^(t2/t1), mean over users by weight:
+    a positive that does not fit the others counts less. Source: Wu et al. 2024, BSL.
+
+    Args:
+        owner: [B] – the user of each pair; None takes each pair for a user of its own.
     """
     margin = (positive / positive_temperature) - (
         torch.logsumexp(negative / temperature, dim=1) * (temperature / positive_temperature)
     )
-    if weight is not None:
-        margin = margin + weight.clamp(min=1e-12).log()
-        return -(torch.logsumexp(margin, dim=0) - weight.sum().clamp(min=1e-12).log())
-    return -(torch.logsumexp(margin, dim=0) - torch.log(torch.tensor(float(max(1, len(margin))))))
+    share = torch.ones_like(margin) if weight is None else weight
+    place = torch.arange(len(margin), device=margin.device)
+    if owner is not None:
+        place = owner.unique(return_inverse=True)[1]
+    count = int(place.max()) + 1 if len(place) else 0
+    total = share.new_zeros(count).index_add_(0, place, share)
+    top = margin.new_full((count,), -torch.inf).scatter_reduce(0, place, margin.detach(), "amax")
+    near = share * (margin - top[place]).exp()
+    soft = (margin.new_zeros(count).index_add(0, place, near) / total.clamp(min=1e-12)).clamp(min=1e-30)
+    return -((soft.log() + top) * total).sum() / total.sum().clamp(min=1e-12)
 
 
 def ccl(
@@ -93,9 +104,16 @@ def contrast(first: Tensor, second: Tensor, *, temperature: float = 0.2) -> Tens
     return (torch.logsumexp(logits, dim=1) - logits.diagonal()).mean()
 
 
+def squared_ranks(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> Tensor:
+    """(positive - 1)² + mean of negative²: squared error where a pair counts 1 and a drawn item 0."""
+    ones = torch.ones_like(positive)
+    return squared_error(positive, ones, weight) + _mean(negative.square().mean(dim=1), weight)
+
+
 SAMPLED: dict[str, Callable[..., Tensor]] = {
     "bpr": bpr,
     "bce": bce,
+    "squared-error": squared_ranks,
     "sampled-softmax": sampled_softmax,
     "bsl": bsl,
     "ccl": ccl,
@@ -103,11 +121,21 @@ SAMPLED: dict[str, Callable[..., Tensor]] = {
 """Losses over (positive [B], negative [B, S], weight) by name."""
 
 
-def sampled_loss(name: str) -> Callable[..., Tensor]:
-    """A sampled loss by name."""
+FULL = "full-softmax"
+ALL = (*SAMPLED, FULL)
+"""What an encoder of one vector a user and one an item can be trained by."""
+COSINES = ("sampled-softmax", "bsl", "ccl", FULL)
+"""Losses over cosines: vectors are brought to unit length first."""
+
+
+def sampled_loss(name: str, temperature: float | None = None) -> Callable[..., Tensor]:
+    """A sampled loss by name; ``temperature`` is that of the softmaxes, other losses have none."""
     if name not in SAMPLED:
         raise UnknownName("loss", name, SAMPLED)
-    return SAMPLED[name]
+    if temperature is None or name not in ("sampled-softmax", "bsl"):
+        return SAMPLED[name]
+    given = {"temperature": temperature}
+    return partial(SAMPLED[name], **given, **({"positive_temperature": temperature} if name == "bsl" else {}))
 
 
 # -------------------------------------------------------------------- full softmax

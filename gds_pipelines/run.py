@@ -114,6 +114,7 @@ class Run:
         created_at: ISO-8601 UTC.
         data_end: epoch milliseconds just after the newest event of all; None without times. A refitted model
             saw nothing at or after it.
+        leak: what the audit found where the figures were taken despite it; else empty.
     """
 
     directory: Path
@@ -128,6 +129,7 @@ class Run:
     table: list[Measured] = field(default_factory=list)
     created_at: str = ""
     data_end: int | None = None
+    leak: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, directory: str | Path) -> Run:
@@ -195,6 +197,8 @@ def execute(
     on_step: Callable[[str], None] = lambda text: None,
     on_measured: Callable[[Recommender, Split], None] | None = None,
     start: StartVectors | None = None,
+    stop_early: int | None = None,
+    despite_leak: bool = False,
 ) -> Run:
     """Train ``model``, measure it and the baselines on the same split, refit it on everything, keep it.
 
@@ -212,17 +216,23 @@ def execute(
         start: vectors that the refit begins with; the measured model never does, for they may know the test
             part.
         on_measured: given the measured model and the parts, before it is refitted.
+        stop_early: evaluations without a gain after which a first training, on a part of train, ends; its
+            best epoch is then how long the model is trained.
+        despite_leak: measure although the audit failed; the run says so.
     Raises:
         PipelineError: unknown names, bad hyper-parameters, an empty split, a leak; before training.
     """
     request = split or SplitRequest.for_task(task)
     options = options or TrainingOptions()
     chosen = models.recommender(model)(parameters, seed=seed)
+    check_options(model, options, stop_early=stop_early)
     others = [models.recommender(name)(seed=seed) for name in baselines if name != model]
     parts = request if isinstance(request, Split) else request.apply(interactions, task, seed)
-    splits.audit(
+    audit = splits.audit(
         parts.train, parts.test, same_nodes=task.recommend == task.to, by_time=parts.cutoff is not None
-    ).check()
+    )
+    if not despite_leak:
+        audit.check()
     directory.mkdir(parents=True, exist_ok=True)
     measure = len(parts.test) > 0
     if not measure and not (isinstance(request, SplitRequest) and request.kind == "none"):
@@ -233,6 +243,12 @@ def execute(
     if tune is not None:
         parameters = _tuned(model, parts, directory, tune, fixed or {}, seed, options, on_step)
         chosen = models.recommender(model)(parameters, seed=seed)
+    if stop_early is not None:
+        on_step(f"Training {model} on a part of train until {stop_early} evaluations bring no gain")
+        epochs = _epochs(chosen, parts, directory, stop_early, options)
+        parameters = chosen.parameters.to_mapping() | {"epochs": epochs}
+        chosen = models.recommender(model)(parameters, seed=seed)
+        on_step(f"{epochs} epochs were best")
     table = []
     for one in [chosen, *others] if measure else [chosen]:
         on_step(f"Training {one.info.name} on {len(parts.train):,} pairs")
@@ -277,12 +293,61 @@ def execute(
             if interactions.times is not None and len(interactions)
             else None
         ),
+        leak={} if audit.clean else asdict(audit),
     )
     run.write()
     # What is finished needs no checkpoint, and the next run of this folder may be another one.
     for checkpoint in (options.directory or directory / "training").glob(f"*/{CHECKPOINT}"):
         checkpoint.unlink()
     return run
+
+
+def check_options(model: str, options: TrainingOptions, *, stop_early: int | None = None) -> None:
+    """Refuse options that the model's way of training has no use for.
+
+    Raises:
+        InvalidInput: all of them at once.
+    """
+    cls = models.recommender(model)
+    usual = TrainingOptions()
+    needs = {
+        "optimizer": ("devices", "clip_norm", "accumulate"),
+        "own": ("precision", "ema"),
+    }
+    allowed = {"none": (), "own": ("own",), "optimizer": ("own", "optimizer")}[cls.steps]
+    why = {
+        "none": f"'{model}' is not trained step by step",
+        "own": f"'{model}' takes its steps itself, on one device",
+    }
+    faults = [
+        f"--{name.replace('_', '-')} has no meaning: {why[cls.steps]}"
+        for kind, names in needs.items()
+        if kind not in allowed
+        for name in names
+        if getattr(options, name) != getattr(usual, name)
+    ]
+    fields = cls.Parameters.__dataclass_fields__
+    if stop_early is not None and (cls.steps == "none" or "epochs" not in fields):
+        faults.append(f"--patience has no meaning: '{model}' has no epochs to stop after")
+    if faults:
+        raise InvalidInput("Training options", faults)
+
+
+def _epochs(
+    model: Recommender, parts: Split, directory: Path, patience: int, options: TrainingOptions
+) -> int:
+    """After how many epochs a part of train is ranked best; the test part stays unread."""
+    given = protocols.Parts(parts.train, parts.validation, parts.test, parts.refit(), parts.description)
+    inner = protocols.get("all-ranking").inner(given, seed=model.seed)
+    watched = _options(options, directory, f"{model.info.name}-epochs")
+    probe = models.recommender(model.info.name)(model.parameters, seed=model.seed)
+    probe.fit(inner.fit, validation=inner.test, options=replace(watched, patience=patience))
+    if not any(set(row) - {"epoch", "loss", "seconds"} for row in probe.training_report["history"]):
+        raise InvalidInput(
+            "Training options",
+            [f"--patience has no meaning: '{model.info.name}' is not watched as it trains"],
+        )
+    return max(1, int(probe.training_report["best_epoch"]))
 
 
 def _tuned(

@@ -269,7 +269,7 @@ class Audit:
         if found:
             raise Leak(
                 f"The split leaks: {'; '.join(found)}. Remove them from train, or say that the figures were "
-                "taken despite the leak."
+                "taken despite the leak (--despite-leak)."
             )
 
 

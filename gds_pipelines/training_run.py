@@ -17,8 +17,8 @@ from gds_pipelines.errors import InvalidInput, UnknownName
 from gds_pipelines.interaction_reader import read_interactions
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.models.parameters import Parameters, parse_settings, read_parameters
-from gds_pipelines.run import SPLITS, Run, SplitRequest, execute
-from gds_pipelines.splits import Split
+from gds_pipelines.run import SPLITS, Run, SplitRequest, check_options, execute
+from gds_pipelines.splits import Leak, Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
 from gds_pipelines.tuning import Bounds
@@ -113,8 +113,13 @@ def train(
     tune: Bounds | None = None,
     fixed: Mapping[str, Any] | None = None,
     on_step: Callable[[str], None] = lambda text: None,
+    stop_early: int | None = None,
+    despite_leak: bool = False,
 ) -> Run:
     """Project, read, train, measure, keep; the projection is dropped at the end. See ``run.execute``."""
+    check_options(model, options or TrainingOptions(), stop_early=stop_early)
+    if not (despite_leak or isinstance(split, SplitRequest)):
+        _check_types(subject.task, split)
     on_step(f"Projecting {subject.name} with GDS")
     features = models.recommender(model).reads_features
     chosen = models.recommender(model)(parameters, seed=seed).parameters
@@ -137,6 +142,8 @@ def train(
         tune=tune,
         fixed=fixed,
         on_step=on_step,
+        stop_early=stop_early,
+        despite_leak=despite_leak,
     )
 
 
@@ -185,6 +192,17 @@ def behind(run: Run) -> str | None:
 
 def _columns(run: Run) -> list[str]:
     return [name for name in SHOWN if name in run.figures()]
+
+
+def _check_types(task: Task, held_out: Sequence[str]) -> None:
+    """Refuse a task that projects the relationships which hold the test pairs."""
+    shared = [name for name in held_out if name in task.via or name in task.also_types]
+    if shared:
+        raise Leak(
+            f"The split leaks: {', '.join(shared)} holds the test pairs and stands in the task. Leave "
+            "it out of `via` and `alsoTypes`, or say that the figures were taken despite the leak "
+            "(--despite-leak)."
+        )
 
 
 def _given(connection: Connection, task: Task, whole: Interactions, types: Sequence[str]) -> Split:

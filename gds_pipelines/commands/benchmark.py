@@ -28,6 +28,14 @@ def accuracy_command(
         Path | None, typer.Option(help="LightGCN list, or CSV / Parquet with user, item[, weight, time].")
     ] = None,
     test: Annotated[Path | None, typer.Option(help="The held-out part, in the same format.")] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="What the columns of --train and --test mean, as `gnn4j ingest --mapping` has it."),
+    ] = None,
+    same_nodes: Annotated[
+        bool,
+        typer.Option("--same-nodes", help="Users and items are one set: the audit looks for reversed pairs."),
+    ] = False,
     dataset: Annotated[str | None, typer.Option(help="A known data set with its own split.")] = None,
     set_: Annotated[
         list[str] | None,
@@ -79,6 +87,7 @@ def accuracy_command(
 
     Example:  gnn4j benchmark accuracy lightgcn --train train.txt --test test.txt --json
     Example:  gnn4j benchmark accuracy fism,auto --dataset lastfm --protocol recbole-8-1-1
+    Example:  gnn4j benchmark accuracy auto --train clicks.csv --mapping clicks.yml --protocol time-global
     """
     with fail_in_words(json):
         from gds_pipelines import benchmarking, models, protocols
@@ -92,7 +101,7 @@ def accuracy_command(
             raise InvalidInput("Models", [f"'{model}' names none, or one twice"])
         for name in names:
             models.recommender(name)
-        faults = _data_faults(chosen, dataset, train, test, candidates)
+        faults = _data_faults(chosen, dataset, train, test, candidates, mapping)
         if lengths is not None and chosen.kind != "ranking":
             faults.append(f"--k has no meaning for {chosen.kind}, which make no lists")
         if recommendations is not None and chosen.kind != "ranking":
@@ -110,7 +119,7 @@ def accuracy_command(
             parts = parts_of(datasets.get(dataset), chosen, seed=seed)
             data = {"dataset": dataset, "split": parts.description}
         else:
-            parts, data = _file_parts(chosen, train, test, candidates, seed)
+            parts, data = _file_parts(chosen, train, test, candidates, seed, mapping, same_nodes)
         options = TrainingOptions(
             threads=threads, accelerator=accelerator, progress=not json and err.is_terminal
         )
@@ -170,12 +179,17 @@ def protocols_command(
 
 
 def _data_faults(
-    protocol: "Protocol", dataset: str | None, train: Path | None, test: Path | None, listed: Path | None
+    protocol: "Protocol",
+    dataset: str | None,
+    train: Path | None,
+    test: Path | None,
+    listed: Path | None,
+    mapping: Path | None,
 ) -> list[str]:
     """What is wrong with where the data comes from; empty when nothing is."""
     method = protocol.split["method"]
     if dataset is not None:
-        return ["give --dataset, or files, not both"] if train or test or listed else []
+        return ["give --dataset, or files, not both"] if train or test or listed or mapping else []
     faults = []
     if train is None or (method == "own" and test is None):
         faults.append("give --train F and --test F together, or --dataset NAME")
@@ -189,21 +203,36 @@ def _data_faults(
 
 
 def _file_parts(
-    protocol: "Protocol", train: Path, test: Path | None, listed: Path | None, seed: int
+    protocol: "Protocol",
+    train: Path,
+    test: Path | None,
+    listed: Path | None,
+    seed: int,
+    mapping: Path | None,
+    same_nodes: bool,
 ) -> tuple["Parts", dict[str, Any]]:
     """Parts from files: both given, or one that the protocol splits."""
-    from gds_pipelines.dataset_interactions import read_listed
-    from gds_pipelines.interaction_files import read_parts, read_whole
+    from functools import partial
 
-    data = {"train": _file(train)}
+    from gds_pipelines import ingest
+    from gds_pipelines.dataset_interactions import mapped_events, read_listed
+    from gds_pipelines.interaction_files import read_events, read_parts, read_whole
+
+    read, data = read_events, {}
+    if mapping is not None:
+        ratings = protocol.interactions.get("weight") == "value"
+        read = partial(mapped_events, mapping=ingest.read_mapping(mapping), ratings=ratings)
+        data["mapping"] = _file(mapping)
     if test is not None:
-        whole, held = read_parts(train, test)
-        return protocol.cut(whole, seed=seed, test=held), data | {"test": _file(test)}
-    whole = read_whole(train, first=protocol.interactions.get("time") == "first")
+        whole, held = read_parts(train, test, read=read)
+        data |= {"train": _file(train), "test": _file(test)}
+        return protocol.cut(whole, seed=seed, test=held, same_nodes=same_nodes), data
+    whole = read_whole(train, first=protocol.interactions.get("time") == "first", read=read)
+    data["train"] = _file(train)
     lists = None if listed is None else read_listed(listed, whole)
     if listed is not None:
         data["candidates"] = _file(listed)
-    return protocol.cut(whole, seed=seed, listed=lists), data
+    return protocol.cut(whole, seed=seed, listed=lists, same_nodes=same_nodes), data
 
 
 def _lengths(text: str) -> list[int]:
@@ -306,8 +335,14 @@ def _show(result: dict[str, Any], protocol: "Protocol", lengths: list[int]) -> N
             f"{row['model']} against {row['baseline']}, {row['metric']}: {row['difference']:+.4f} "
             f"\\[{low:+.4f}, {high:+.4f}], p = {row['p']:.4f}"
         )
-    if result["leak"]["despiteLeak"] and not result["leak"]["clean"]:
-        out.print(f"[bold red]Leak:[/] {result['leak']['sharedPairs']} test pairs also stand in train.")
+    if not result["leak"]["clean"]:
+        counts = {
+            "sharedPairs": "test pairs also stand in train",
+            "reversedPairs": "test pairs stand in train the other way round",
+            "latePairs": "train pairs happened at or after the first test pair",
+        }
+        found = [f"{result['leak'][key]} {words}" for key, words in counts.items() if result["leak"][key]]
+        out.print(f"[bold red]Leak:[/] {'; '.join(found)}.")
 
 
 def _short(value: Any) -> str:

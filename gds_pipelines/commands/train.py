@@ -16,6 +16,9 @@ Uri = Annotated[
 ]
 
 
+HOW = "How to train"
+
+
 def register(app: typer.Typer) -> None:
     app.command("train")(train_command)
 
@@ -58,6 +61,40 @@ def train_command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads.", show_default="all that are free")
     ] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.", rich_help_panel=HOW)] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="Train data-parallel on so many (gloo, NCCL).", rich_help_panel=HOW)
+    ] = 1,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="32-true, bf16-mixed or 16-mixed.", show_default="the model's", rich_help_panel=HOW
+        ),
+    ] = None,
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Largest norm of a gradient.", rich_help_panel=HOW)
+    ] = None,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Batches whose gradients make one step.", rich_help_panel=HOW)
+    ] = 1,
+    ema: Annotated[
+        float | None, typer.Option(help="Keep averaged weights, by this decay: 0.99.", rich_help_panel=HOW)
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Find the number of epochs first: on a part of train, until so many bring no gain.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0.0, help="Work that a kill may cost.", rich_help_panel=HOW)
+    ] = 60.0,
+    despite_leak: Annotated[
+        bool,
+        typer.Option("--despite-leak", help="Measure although test pairs stand in train; the run says so."),
+    ] = False,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="The folder of the run.", show_default="runs/<task>-<model>")
     ] = None,
@@ -78,17 +115,32 @@ def train_command(
     Example:  gnn4j train shop --model lightgcn --set dimension=64
     Example:  gnn4j train movies.toml --split leave-last --count 10 --out runs/movies
     Example:  gnn4j train shop --tune 20 --tune-minutes 10
+    Example:  gnn4j train shop --model mf-bpr --patience 3 --precision bf16-mixed --devices 2
     """
     with fail_in_words(json):
         from gds_pipelines import models, training_run
         from gds_pipelines.connection import connect
         from gds_pipelines.deploy import CONTRACTS
+        from gds_pipelines.run import check_options
         from gds_pipelines.training import TrainingOptions
 
         subject = training_run.subject(task)
         name = model or models.DEFAULT_MODEL
         request = training_run.split_request(subject, split, count, share)
         chosen = training_run.hyper_parameters(name, set_ or [], parameters)
+        options = TrainingOptions(
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,
+            threads=threads,
+            checkpoint_seconds=checkpoint_seconds,
+            clip_norm=clip_norm,
+            accumulate=accumulate,
+            ema=ema,
+            progress=not json and err.is_terminal,
+            wandb=wandb,
+        )
+        check_options(name, options, stop_early=patience)
         directory = out_dir or Path("runs") / f"{subject.name}-{name}"
         with connect(uri) as connection:
             run = training_run.train(
@@ -103,13 +155,17 @@ def train_command(
                 baselines=models.BASELINES if baselines else (),
                 refit=refit,
                 seed=seed,
-                options=TrainingOptions(threads=threads, progress=not json and err.is_terminal, wandb=wandb),
+                options=options,
                 on_step=(lambda text: None) if json else (lambda text: err.print(f"{text} …")),
+                stop_early=patience,
+                despite_leak=despite_leak,
             )
         if json:
             print_json(run.to_mapping())
             return
         out.print(training_run.table(run))
+        if run.leak:
+            out.print(f"[bold red]Leak:[/] {run.leak['shared']} test pairs also stand in train.")
         if sentence := training_run.behind(run):
             out.print(sentence, markup=False)
         out.print(f"Kept in {run.directory}.")

@@ -106,6 +106,7 @@ class Auto(Recommender):
         contract="item-propagation/1",
     )
     Parameters = AutoParameters
+    steps = "own"
     history_limit = None  # the walk starts from all a user has; the vectors do the same
     first_tries = FISM.first_tries
     search_with = FISM.search_with

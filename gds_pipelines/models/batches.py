@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Interactions
+from gds_pipelines.losses import COSINES, FULL, FullSoftmax, fast_type, sampled_loss
 from gds_pipelines.negatives import Positives, Uniform
 from gds_pipelines.training import Learner, Moment
 
@@ -130,6 +132,68 @@ class PairBatches:
     def draw(self, users: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """[B, S] – items none of which the user has, over all of the user's pairs; -1 if there is none."""
         return self.lacking.draw(users, self.negatives, rng)
+
+
+class PairLoss:
+    """Any loss of ``losses.ALL`` over the vectors of a batch of pairs.
+
+    Args:
+        interactions: the training graph; the full softmax takes a user's own items out of the denominator.
+        name: the loss.
+        temperature: of the softmaxes.
+    """
+
+    def __init__(self, interactions: Interactions, name: str, temperature: float) -> None:
+        self.full, self.cosine = name == FULL, name in COSINES
+        self.matrix, self.temperature, self.softmax = interactions.matrix, temperature, None
+        self.sampled = None if self.full else sampled_loss(name, temperature)
+        self.by_user = name == "bsl"
+
+    def unit(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Vectors as the loss compares them and as they are served: of length 1 where it wants cosines."""
+        return F.normalize(vectors, dim=-1) if self.cosine else vectors
+
+    def of_pairs(
+        self,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        negatives: torch.Tensor,
+        weights: torch.Tensor,
+        who: torch.Tensor,
+    ) -> torch.Tensor:
+        """A sampled loss: users [B, D], items [B, D], negatives [B, S, D], weights [B], user indices [B]."""
+        p, q, n = (self.unit(part) for part in (users, items, negatives))
+        positive, negative = (p * q).sum(dim=1), torch.bmm(n, p[:, :, None])[:, :, 0]
+        return self.of_scores(positive, negative, weights, who)
+
+    def of_scores(
+        self, positive: torch.Tensor, negative: torch.Tensor, weights: torch.Tensor, who: torch.Tensor
+    ) -> torch.Tensor:
+        """A sampled loss of scores [B] and [B, S]."""
+        more = {"owner": who} if self.by_user else {}
+        return self.sampled(positive, negative, weights, **more)
+
+    def of_all(
+        self,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        who: torch.Tensor,
+        liked: torch.Tensor,
+        weights: torch.Tensor,
+    ) -> torch.Tensor:
+        """The full softmax: tables of users [U, D] and items [I, D], pairs (who, liked) [B], weights [B]."""
+        if self.softmax is None:
+            self.softmax = FullSoftmax(self.temperature, fast_type(items.device))
+        distinct, place = who.unique(return_inverse=True)
+        own = self.matrix[distinct.cpu().numpy()]
+        rows = np.repeat(np.arange(len(distinct)), np.diff(own.indptr))
+        columns = own.indices.astype(np.int64)
+        # All pairs of the batch's users leave the denominator; those that stand in the batch are targets.
+        wanted = place.cpu().numpy() * own.shape[1] + liked.cpu().numpy()
+        share = np.zeros(len(rows), np.float32)
+        np.add.at(share, np.searchsorted(rows * own.shape[1] + columns, wanted), weights.cpu().numpy())
+        pairs = (torch.from_numpy(part).to(items.device) for part in (rows, columns, share))
+        return self.softmax(users[distinct], self.unit(items), *pairs) / weights.sum().clamp(min=1e-12)
 
 
 def fingerprint(interactions: Interactions) -> str:

@@ -93,6 +93,7 @@ class BlockRecommender(UserVectorRecommender):
     Parameters = BlockParameters
     kind: ClassVar[str]
     reads_features: ClassVar[bool] = True
+    steps = "optimizer"
     _encoder: BlockEncoder
     _graph: Neighbourhoods
     _features: tuple[NodeFeatures, ...]
@@ -289,6 +290,8 @@ def encoded(encoder: BlockEncoder, blocks: PaddedBlocks) -> torch.Tensor:
 
 
 class _Learner(BatchLearner):
+    some_unused = True  # of relations that a batch did not reach
+
     def __init__(
         self, model: BlockRecommender, interactions: Interactions, validation: Interactions | None
     ) -> None:

@@ -73,6 +73,7 @@ class FISM(PropagationRecommender):
         contract="item-propagation/1",
     )
     Parameters = FISMParameters
+    steps = "own"
     exponent = 0.0
     first_tries = (
         {},

@@ -72,6 +72,7 @@ class LightGCN(PropagationRecommender):
         contract="item-propagation/1",
     )
     Parameters = LightGCNParameters
+    steps = "optimizer"
     exponent = 0.5
     starts_warm = True
     _base: NDArray[np.float32]

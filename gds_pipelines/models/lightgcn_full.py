@@ -2,6 +2,7 @@
 
     h(k+1)(a) = sum_b w(a,b) h(k)(b) / sqrt(d(a) d(b)),  e = mean of layers 0..L
 
+``loss`` takes any of ``losses.ALL`` in place of BPR: `bsl` is LightGCN + BSL as Wu et al. 2024 have it.
 Kept to reproduce papers and to compare with; ``lightgcn`` (base vectors on items only) serves new users as
 well
 as old ones and has half the parameters. Cost of a step: 4 (L - 1) sparse products of the whole graph and four
@@ -20,9 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Interactions
-from gds_pipelines.losses import bpr
+from gds_pipelines.losses import ALL
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
-from gds_pipelines.models.batches import BatchLearner, PairBatches, validation_figures
+from gds_pipelines.models.batches import BatchLearner, PairBatches, PairLoss, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.propagation import FullPropagation, MeanPropagation
 from gds_pipelines.training import Moment
@@ -37,6 +38,8 @@ class LightGCNFullParameters(Parameters):
     negatives: int = param(1, "items drawn a pair", low=1, high=1000)
     learning_rate: float = param(0.01, "peak of the schedule", above=0.0)
     regularization: float = param(1e-4, "weight of the squared lengths of a batch's base vectors", low=0.0)
+    loss: str = param("bpr", "what a step lowers", choices=ALL)
+    loss_temperature: float = param(0.1, "of a softmax as the loss", above=0.0)
 
 
 class LightGCNFull(UserVectorRecommender):
@@ -48,6 +51,7 @@ class LightGCNFull(UserVectorRecommender):
         contract="vectors/1",
     )
     Parameters = LightGCNFullParameters
+    steps = "optimizer"
 
     def _learner(self, interactions: Interactions, validation: Interactions | None) -> GraphLearner:
         return GraphLearner(self, interactions, validation)
@@ -59,7 +63,7 @@ class LightGCNFull(UserVectorRecommender):
 
 
 class GraphLearner(BatchLearner):
-    """Base vectors of both sides, propagated in every step; BPR on the result."""
+    """Base vectors of both sides, propagated in every step; the chosen loss on the result."""
 
     propagation: ClassVar[type[MeanPropagation] | type[FullPropagation]] = MeanPropagation
 
@@ -74,6 +78,7 @@ class GraphLearner(BatchLearner):
         self.batches = PairBatches(interactions, chosen.batch_pairs, chosen.negatives)
         self.fingerprint = self.batches.fingerprint
         self.propagate = self.propagation(interactions, chosen.layers)
+        self.loss = PairLoss(interactions, chosen.loss, chosen.loss_temperature)
         self.known_users = interactions.user_degrees > 0
         start = torch.Generator().manual_seed(model.seed)
         for name, rows in (("users", interactions.n_users), ("items", interactions.n_items)):
@@ -89,7 +94,7 @@ class GraphLearner(BatchLearner):
     def ranking_loss(
         self, batch: tuple[torch.Tensor, ...], vectors: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
-        """BPR of a batch plus the penalty on its base vectors.
+        """The chosen sampled loss of a batch plus the penalty on its base vectors.
 
         Args:
             batch: users [B], items [B], negatives [B, S], weights [B].
@@ -99,19 +104,31 @@ class GraphLearner(BatchLearner):
         who, liked, negatives, weights = batch
         (p, items), base = vectors[:2], vectors[2:]
         q, n = items[: len(liked)], items[len(liked) :].view(*negatives.shape, -1)
-        positive, negative = (p * q).sum(dim=1), torch.bmm(n, p[:, :, None])[:, :, 0]
         squares = base[0].square().sum() + base[1][: len(liked)].square().sum()
         squares = squares + base[1][len(liked) :].square().sum() / negatives.shape[1]
-        return bpr(positive, negative, weights) + self.chosen.regularization * squares / (2 * len(who))
+        return self.loss.of_pairs(p, q, n, weights, who) + self._penalty(squares, who)
+
+    def softmax_loss(
+        self, batch: tuple[torch.Tensor, ...], users: torch.Tensor, items: torch.Tensor
+    ) -> torch.Tensor:
+        """The full softmax of a batch over all items [I, D], propagated, plus the penalty."""
+        who, liked, _, weights = batch
+        squares = self.users[who].square().sum() + self.items[liked].square().sum()
+        return self.loss.of_all(users, items, who, liked, weights) + self._penalty(squares, who)
+
+    def _penalty(self, squares: torch.Tensor, who: torch.Tensor) -> torch.Tensor:
+        return self.chosen.regularization * squares / (2 * len(who))
 
     def forward(self, moment: Moment) -> torch.Tensor:
         batch = self.batches.batch(moment)
+        if self.loss.full:
+            return self.softmax_loss(batch, *self.final())
         return self.ranking_loss(batch, self.propagate.at(self.users, self.items, *rows_of(batch)))
 
     @torch.no_grad()
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """User and item vectors after propagation; the vector of a user without interactions is zero."""
-        users, items = self.final()
+        users, items = (self.loss.unit(table) for table in self.final())
         users, items = users.cpu().numpy().copy(), items.cpu().numpy().copy()
         users[~self.known_users] = 0
         return users, items

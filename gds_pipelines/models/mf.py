@@ -3,8 +3,8 @@
     s(u, i) = p_u . q_i,   loss = mean over pairs and negatives of -log sigmoid(s(u, i) - s(u, j)) + reg
     |p_u|^2 + …
 
-``loss`` takes any sampled loss (bpr, bce, sampled-softmax, bsl, ccl). Cost of an epoch: pairs x (negatives +
-2) x D.
+``loss`` takes any of ``losses.ALL``; the softmaxes, bsl and ccl are over cosines, and unit vectors are served
+then. Cost of an epoch: pairs x (negatives + 2) x D; of the full softmax pairs x items x D.
 Source: Rendle, Freudenthaler, Gantner & Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking from
 implicit feedback".
 """
@@ -16,13 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Interactions
-from gds_pipelines.losses import SAMPLED, sampled_loss
+from gds_pipelines.losses import ALL
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
-from gds_pipelines.models.batches import BatchLearner, PairBatches, validation_figures
+from gds_pipelines.models.batches import BatchLearner, PairBatches, PairLoss, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.training import Moment
 
@@ -37,7 +36,8 @@ class MFParameters(Parameters):
     regularization: float = param(
         0.001, "weight of the squared lengths of a batch's vectors", low=0.0, search=(1e-5, 0.01, "log")
     )
-    loss: str = param("bpr", "ranking loss", choices=tuple(SAMPLED))
+    loss: str = param("bpr", "what a step lowers", choices=ALL)
+    temperature: float = param(0.1, "of the softmaxes", above=0.0)
 
 
 class MF(UserVectorRecommender):
@@ -48,6 +48,7 @@ class MF(UserVectorRecommender):
         contract="vectors/1",
     )
     Parameters = MFParameters
+    steps = "optimizer"
     starts_warm = True
 
     def _learner(self, interactions: Interactions, validation: Interactions | None) -> _Learner:
@@ -79,26 +80,26 @@ class _Learner(BatchLearner):
                 )
                 table = torch.from_numpy(over(table.numpy(), keys))
             setattr(self, name, torch.nn.Parameter(table))
-        self.loss, self.regularization = sampled_loss(chosen.loss), chosen.regularization
-        self.cosine = chosen.loss in ("sampled-softmax", "bsl", "ccl")
+        self.loss = PairLoss(interactions, chosen.loss, chosen.temperature)
+        self.regularization = chosen.regularization
         self.model, self.validation = model, validation
 
     def forward(self, moment: Moment) -> torch.Tensor:
         users, items, negatives, weights = self.batches.batch(moment)
         p, q = self.users[users], self.items[items]
-        n = self.items[negatives.flatten()].view(*negatives.shape, -1)
-        penalty = (p.square().sum() + q.square().sum() + n.square().sum() / negatives.shape[1]) / len(users)
-        if self.cosine:
-            p, q, n = (F.normalize(part, dim=-1) for part in (p, q, n))
-        positive, negative = (p * q).sum(dim=1), torch.bmm(n, p[:, :, None])[:, :, 0]
-        return self.loss(positive, negative, weights) + self.regularization * penalty
+        penalty = p.square().sum() + q.square().sum()
+        if self.loss.full:
+            loss = self.loss.of_all(self.users, self.items, users, items, weights)
+        else:
+            n = self.items[negatives.flatten()].view(*negatives.shape, -1)
+            penalty = penalty + n.square().sum() / negatives.shape[1]
+            loss = self.loss.of_pairs(p, q, n, weights, users)
+        return loss + self.regularization * (penalty / len(users))
 
     @torch.no_grad()
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """User and item vectors; of unit length where the loss was over cosines."""
-        tables = (self.users, self.items)
-        if self.cosine:
-            tables = tuple(F.normalize(table, dim=1) for table in tables)
+        tables = (self.loss.unit(table) for table in (self.users, self.items))
         users, items = (table.detach().cpu().numpy().copy() for table in tables)
         return users, items
 

@@ -56,6 +56,7 @@ class MFFism(FoldInRecommender):
         contract="vectors/1",
     )
     Parameters = MFFismParameters
+    steps = "own"
     search_with: ClassVar = {"dimension": 32, "fism_dimension": 64}
 
     def _fit(

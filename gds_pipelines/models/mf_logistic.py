@@ -55,6 +55,7 @@ class MFLogistic(FoldInRecommender):
         contract="vectors/1",
     )
     Parameters = MFLogisticParameters
+    steps = "own"
     search_with: ClassVar = {"dimension": 32, "epochs": 16}
 
     def _fit(

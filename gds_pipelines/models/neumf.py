@@ -24,11 +24,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from gds_pipelines.interactions import Histories, Interactions
-from gds_pipelines.losses import SAMPLED, sampled_loss
+from gds_pipelines.losses import SAMPLED
 from gds_pipelines.models.base import ListRecommender, ModelInfo
-from gds_pipelines.models.batches import BatchLearner, PairBatches, validation_figures
+from gds_pipelines.models.batches import BatchLearner, PairBatches, PairLoss, validation_figures
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.training import Moment, TrainingOptions, train
+
+LOSSES = tuple(name for name in SAMPLED if name not in ("bsl", "ccl"))
+"""Those two want cosines, and the scores of a network are none."""
 
 PAIRS_AT_ONCE = 2**17
 """Pairs (user, item) the network takes at a time when it scores."""
@@ -45,7 +48,8 @@ class NeuMFParameters(Parameters):
     regularization: float = param(
         1e-3, "weight of the squared lengths of a batch's vectors", low=0.0, search=(1e-5, 0.02, "log")
     )
-    loss: str = param("bce", "of a pair and its drawn items", choices=tuple(SAMPLED))
+    loss: str = param("bce", "of a pair and its drawn items", choices=LOSSES)
+    temperature: float = param(1.0, "of a softmax as the loss", above=0.0)
 
 
 class NeuMF(ListRecommender):
@@ -56,6 +60,7 @@ class NeuMF(ListRecommender):
         contract="lists/1",
     )
     Parameters = NeuMFParameters
+    steps = "optimizer"
     _tables: dict[str, NDArray[np.float32]]
 
     def _fit(
@@ -160,7 +165,8 @@ class _Learner(BatchLearner):
         self.epochs, self.learning_rate = chosen.epochs, chosen.learning_rate
         self.batches = PairBatches(interactions, chosen.batch_pairs, chosen.negatives)
         self.fingerprint = self.batches.fingerprint
-        self.regularization, self.loss = chosen.regularization, sampled_loss(chosen.loss)
+        self.regularization = chosen.regularization
+        self.loss = PairLoss(interactions, chosen.loss, chosen.temperature)
         width = chosen.dimension
         start = torch.Generator().manual_seed(model.seed)
 
@@ -204,7 +210,8 @@ class _Learner(BatchLearner):
         scores = scores + w["items_bias"][flat].view(asked.shape)
         penalty = p.square().sum() + p_net.square().sum()
         penalty = (penalty + (q.square().sum() + q_net.square().sum()) / asked.shape[1]) / len(users)
-        return self.loss(scores[:, 0], scores[:, 1:], weights) + self.regularization * penalty
+        loss = self.loss.of_scores(scores[:, 0], scores[:, 1:], weights, users)
+        return loss + self.regularization * penalty
 
     @torch.no_grad()
     def tables(self) -> dict[str, NDArray[np.float32]]:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -96,6 +96,8 @@ class Recommender(ABC):
     """True where a score of 0 means "no evidence": such items follow the others, by popularity."""
     first_tries: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     """Settings a search tries first; ``{}`` are the defaults."""
+    steps: ClassVar[Literal["none", "own", "optimizer"]] = "none"
+    """How it is trained: in closed form, by steps it takes itself, or by those of an optimizer."""
     starts_warm: ClassVar[bool] = False
     """True where training can begin with the vectors of an earlier version (``begin_with``)."""
     search_with: ClassVar[Mapping[str, Any]] = {}

@@ -17,14 +17,25 @@ FORMAT = 1
 
 
 def write(directory: str | Path, description: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Path:
-    """Make ``directory`` anew and put it in place in one move, so that it is never half of two models."""
+    """Make ``directory`` anew and put it in place in one move, so that it is never half of two models.
+
+    Raises:
+        PipelineError: it cannot be written; what stood there before still does.
+    """
     directory = Path(directory)
     fresh = directory.with_name(directory.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    np.savez(fresh / "arrays.npz", **arrays)
     text = json.dumps({"format": FORMAT, **description}, indent=1, sort_keys=True)
-    (fresh / "model.json").write_text(text + "\n")
+    try:
+        fresh.mkdir(parents=True)
+        np.savez(fresh / "arrays.npz", **arrays)
+        (fresh / "model.json").write_text(text + "\n")
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise PipelineError(
+            f"The trained model could not be written to '{directory}': {error}. Make room or choose another "
+            "directory, then run the same command again: what was trained goes on from its checkpoint."
+        ) from error
     old = directory.with_name(directory.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if directory.exists():

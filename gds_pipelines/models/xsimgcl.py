@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from gds_pipelines.interactions import Interactions
-from gds_pipelines.losses import contrast
+from gds_pipelines.losses import ALL, contrast
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
 from gds_pipelines.models.lightgcn_full import GraphLearner, rows_of
 from gds_pipelines.models.parameters import Parameters, param
@@ -37,6 +37,8 @@ class XSimGCLParameters(Parameters):
     negatives: int = param(1, "items drawn a pair", low=1, high=1000)
     learning_rate: float = param(0.003, "peak of the schedule", above=0.0)
     regularization: float = param(1e-4, "weight of the squared lengths of a batch's base vectors", low=0.0)
+    loss: str = param("bpr", "what a step lowers, beside the contrast", choices=ALL)
+    loss_temperature: float = param(0.1, "of a softmax as the loss", above=0.0)
 
 
 class XSimGCL(UserVectorRecommender):
@@ -48,6 +50,7 @@ class XSimGCL(UserVectorRecommender):
         contract="vectors/1",
     )
     Parameters = XSimGCLParameters
+    steps = "optimizer"
 
     def _learner(self, interactions: Interactions, validation: Interactions | None) -> _Learner:
         return _Learner(self, interactions, validation)
@@ -76,9 +79,12 @@ class _Learner(GraphLearner):
         layers = self.propagate(self.users, self.items, disturb)
         users, items = mean(layers)
         batch = self.batches.batch(moment)
-        whose, which = rows_of(batch)
-        base = self.users[whose], self.items[which]
-        loss = self.ranking_loss(batch, (users[whose], items[which], *base))
+        if self.loss.full:
+            loss = self.softmax_loss(batch, users, items)
+        else:
+            whose, which = rows_of(batch)
+            base = self.users[whose], self.items[which]
+            loss = self.ranking_loss(batch, (users[whose], items[which], *base))
         other_users, other_items = layers[min(chosen.contrast_layer, chosen.layers)]
         who, liked = batch[0].unique(), batch[1].unique()
         views = contrast(users[who], other_users[who], temperature=chosen.temperature)

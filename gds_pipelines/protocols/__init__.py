@@ -72,6 +72,7 @@ class Parts:
         by_time: all of train is claimed to be older than all of test.
         listed: candidates of each test pair, where the protocol ranks few.
         dropped: test pairs that a filter left out.
+        same_nodes: users and items are one set of nodes, so (b, a) in train reveals (a, b).
     """
 
     train: Interactions
@@ -82,9 +83,10 @@ class Parts:
     by_time: bool = False
     listed: Listed | None = None
     dropped: int = 0
+    same_nodes: bool = False
 
     def audit(self) -> splits.Audit:
-        return splits.audit(self.fit, self.test, by_time=self.by_time)
+        return splits.audit(self.fit, self.test, same_nodes=self.same_nodes, by_time=self.by_time)
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class Protocol:
         seed: int = 0,
         test: Interactions | None = None,
         listed: Listed | None = None,
+        same_nodes: bool = False,
     ) -> Parts:
         """The parts of ``whole``.
 
@@ -126,6 +129,7 @@ class Protocol:
             seed: of random splits and drawn candidates.
             test: the test part, where it is given; ``whole`` is the train part then.
             listed: held-out items with their candidates, for protocols that list them.
+            same_nodes: users and items are one set of nodes.
         Raises:
             InvalidInput: the data lacks what the protocol needs (times, lists), or nothing was held out.
         """
@@ -154,6 +158,7 @@ class Protocol:
             self.split["method"] == "by_time_share",
             listed,
             dropped,
+            same_nodes,
         )
 
     def inner(self, parts: Parts, *, seed: int = 0) -> Parts:

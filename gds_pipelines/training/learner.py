@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 
-@dataclass(frozen=True)
+@dataclass
 class Moment:
-    """The step being taken.
+    """The step being taken. Not frozen: with mixed precision Fabric hands a learner a copy, field by field.
 
     Attributes:
         epoch, step: counted from 0; ``step`` within the epoch.
@@ -48,6 +48,8 @@ class Learner(torch.nn.Module):
     hyperparameters: Mapping[str, Any] = {}
     manual: bool = False
     """True: ``advance`` takes the whole step itself (fused kernels); one device only."""
+    some_unused: bool = False
+    """True where a step may leave parameters out: several devices must look which."""
 
     @abstractmethod
     def steps(self) -> int:

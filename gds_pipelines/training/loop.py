@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from gds_pipelines.errors import InvalidInput, PipelineError
+from gds_pipelines.training import data_parallel
 from gds_pipelines.training.checkpoint import CheckpointFile, run_id
 from gds_pipelines.training.learner import Learner, Moment
 from gds_pipelines.training.options import Progress, TrainingOptions
@@ -23,6 +24,11 @@ from gds_pipelines.training.progress_bar import progress_bar
 from gds_pipelines.training.report import TrainingReport
 from gds_pipelines.training.run_log import RunLog
 from gds_pipelines.training.threads import use_threads
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+    from gds_pipelines.training.data_parallel import Place
 
 
 class Diverged(PipelineError):
@@ -37,36 +43,71 @@ def train(learner: Learner, options: TrainingOptions) -> TrainingReport:
     """Train ``learner`` in place; at the end it holds the best weights seen (the last without validation).
 
     Raises:
-        InvalidInput: several devices for a learner that takes its own steps, or Weights & Biases asked for
-            and not installed.
+        InvalidInput: a device or precision that the machine has not, an option that a learner which takes
+            its own steps has no use for, or Weights & Biases asked for and not installed.
         Diverged: the loss is not finite; the last good checkpoint is kept and named.
         Cancelled: ``should_stop`` said so; the checkpoint is kept.
         PipelineError: the directory cannot be written, or holds the checkpoint of another run.
     """
-    return _Run(learner, options).go()
+    if learner.manual:
+        _refuse_manual(learner, options)
+    if options.devices == 1:
+        return _Run(learner, options).go()
+    with data_parallel.others(learner, options) as place:
+        return _Run(learner, options, place).go()
+
+
+def join(learner: Learner, options: TrainingOptions, place: Place) -> None:
+    """Take the steps of a further process of a data-parallel run; see ``data_parallel``."""
+    _Run(learner, options, place).go()
+
+
+def _refuse_manual(learner: Learner, options: TrainingOptions) -> None:
+    """What needs an optimizer has no meaning where the model takes its steps itself."""
+    asked = {
+        "devices": options.devices > 1,
+        "clip_norm": options.clip_norm is not None,
+        "accumulate": options.accumulate > 1,
+    }
+    faults = [
+        f"`{name}` has no meaning for '{learner.name}', which takes its steps itself, on one device"
+        for name, given in asked.items()
+        if given
+    ]
+    if faults:
+        raise InvalidInput("Training options", faults)
+
+
+def _fabric(learner: Learner, options: TrainingOptions, place: Place | None) -> Fabric:
+    from lightning.fabric import Fabric
+    from lightning.fabric.strategies import DDPStrategy
+
+    given: dict[str, Any] = {"accelerator": options.accelerator, "devices": options.devices}
+    if not learner.manual:
+        given["precision"] = options.precision or "32-true"
+    if place is not None:
+        given["strategy"] = DDPStrategy(
+            cluster_environment=place.environment(), find_unused_parameters=learner.some_unused
+        )
+    try:
+        return Fabric(**given)
+    except Exception as error:  # Lightning raises what it likes
+        raise InvalidInput(
+            "Training options",
+            [
+                f"accelerator '{options.accelerator}' with {options.devices} devices and precision "
+                f"{options.precision or 'as usual'} cannot be had here: {error}"
+            ],
+        ) from error
 
 
 class _Run:
-    def __init__(self, learner: Learner, options: TrainingOptions) -> None:
-        from lightning.fabric import Fabric
-
+    def __init__(self, learner: Learner, options: TrainingOptions, place: Place | None = None) -> None:
         use_threads(options.threads)
         self.learner, self.options = learner, options
-        if learner.manual and options.devices > 1:
-            raise InvalidInput(
-                "Training options",
-                [f"model '{learner.name}' trains on one device, found devices={options.devices}"],
-            )
-        if learner.manual:
-            self.fabric = Fabric(accelerator=options.accelerator, devices=1)
-        else:
-            strategy = "ddp" if options.devices > 1 else "auto"
-            self.fabric = Fabric(
-                accelerator=options.accelerator,
-                devices=options.devices,
-                strategy=strategy,
-                precision=options.precision or "32-true",
-            )
+        self.fabric = _fabric(learner, options, place)
+        if place is not None:
+            place.join(self.fabric.device)
         self.fabric.launch()
         self.report = TrainingReport(device=str(self.fabric.device))
         self.best_value, self.best_state, self.since_best = -math.inf, None, 0
@@ -95,7 +136,10 @@ class _Run:
                 losses, seconds = self._epoch(epoch, step)
                 epoch, step = epoch + 1, 0
                 row = {"epoch": epoch, "loss": losses.mean(), "seconds": seconds}
-                report.stopped_early = self._evaluate(epoch, row)
+                if options.devices > 1:
+                    mean = torch.tensor(row["loss"], device=self.fabric.device)
+                    row["loss"] = float(self.fabric.all_reduce(mean))
+                report.stopped_early = self.fabric.broadcast(self._evaluate(epoch, row))
                 report.history.append(row)
                 report.epochs = epoch
                 self._tell(epoch, 0, row["loss"])
@@ -149,7 +193,10 @@ class _Run:
         rate = _rate(learner, epoch * self.steps + step, self.total)
         if learner.manual:
             self.report.steps += 1
-            return learner.advance(moment, rate)
+            loss = learner.advance(moment, rate)
+            if options.ema is not None:
+                self._average(options.ema)
+            return loss
         closing = (step + 1) % options.accumulate == 0 or step + 1 == self.steps
         with self.fabric.no_backward_sync(self.model, enabled=not closing and options.devices > 1):
             loss = self.model(moment)
@@ -176,7 +223,7 @@ class _Run:
                 self.average[name].lerp_(value.detach(), 1 - decay)
 
     def _check(self, losses: _Losses, epoch: int, step: int) -> None:
-        if not math.isfinite(losses.mean()):
+        if self.main and not math.isfinite(losses.mean()):
             raise Diverged(
                 f"Training of '{self.learner.name}' diverged in epoch {epoch + 1} (step {step}): the loss is "
                 f"{losses.mean()}. Lower `learning_rate`, or clip the gradients.{self.checkpoint.kept}"

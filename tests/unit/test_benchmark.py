@@ -6,6 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from gds_pipelines.cli import app
+from gds_pipelines.dataset_interactions import mapped_events
+from gds_pipelines.ingest import read_mapping
 
 RUN = CliRunner()
 
@@ -126,7 +128,49 @@ def test_a_leak_is_refused_unless_it_is_asked_for(files):
     assert "600 test pairs also stand in train" in refused.stderr
     found = called(*arguments, "--despite-leak", "--json")
     assert found.exit_code == 0
-    assert json.loads(found.stdout)["leak"] == {"clean": False, "sharedPairs": 600, "despiteLeak": True}
+    assert json.loads(found.stdout)["leak"] == {
+        "clean": False,
+        "sharedPairs": 600,
+        "reversedPairs": 0,
+        "latePairs": 0,
+        "despiteLeak": True,
+    }
+
+
+def test_reversed_pairs_and_tables_by_a_mapping_are_read(tmp_path):
+    """Friends: b follows a in train, a follows b in test. The columns have names of their own."""
+    (tmp_path / "follows.csv").write_text(
+        "who,whom,stars,day\n1,2,5,1700000000\n3,1,2,1700000001\n2,3,4,1700000002\n"
+    )
+    (tmp_path / "later.csv").write_text("who,whom,stars,day\n2,1,1,1700000003\n1,3,3,1700000004\n")
+    (tmp_path / "follows.yml").write_text(
+        "nodes: {Person: {key: id, type: integer}}\n"
+        "tables:\n"
+        "  follows:\n"
+        "    relationships:\n"
+        "      - type: FOLLOWS\n"
+        "        from: {label: Person, column: who}\n"
+        "        to: {label: Person, column: whom}\n"
+        "        time: {column: day, unit: s}\n"
+        "        properties: {rating: {column: stars, type: float}}\n"
+    )
+    given = ("popularity", "--train", tmp_path / "follows.csv", "--mapping", tmp_path / "follows.yml")
+    given = (*given, "--no-baselines", "--no-choose")
+    both = (*given, "--test", tmp_path / "later.csv")
+    found = json.loads(called(*both, "--json").stdout)
+    assert (found["data"]["users"], found["data"]["train"], found["data"]["test"]) == (3, 3, 2)
+    assert found["source"]["mapping"]["file"] == "follows.yml"
+    refused = called(*both, "--same-nodes")
+    assert "2 test pairs stand in train the other way round" in refused.stderr
+    asked = called(*both, "--same-nodes", "--despite-leak")
+    assert "2 test pairs stand in train the other way round" in asked.stdout
+    events = mapped_events(tmp_path / "follows.csv", read_mapping(tmp_path / "follows.yml"), ratings=True)
+    assert dict(zip(zip(events.users, events.items, strict=True), events.weights, strict=True)) == {
+        (1, 2): 5.0,
+        (3, 1): 2.0,
+        (2, 3): 4.0,
+    }
+    assert sorted(events.times) == [1700000000000, 1700000001000, 1700000002000]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gds_pipelines.models import recommender
+from gds_pipelines.losses import ALL
+from gds_pipelines.models import recommender, registry
 from gds_pipelines.models.parameters import describe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,3 +94,16 @@ def test_the_table_of_a_model_is_what_the_code_says(page, model):
     ]
     head = "| name | default | range | meaning |\n|---|---|---|---|\n"
     assert head + "\n".join(rows) + "\n" in text
+
+
+def test_the_page_of_the_family_describes_every_model_and_every_loss():
+    text = (ROOT / "docs" / "collaborative-models.md").read_text(encoding="utf-8")
+    sections = {part.partition("\n")[0].strip("` "): part for part in text.split("\n## ")[1:]}
+    of_features = {name for name in registry() if recommender(name).info.contract == "padded-blocks/1"}
+    assert set(registry()) - of_features == set(sections) - {"Notation", "Losses"}
+    for name in set(registry()) - of_features:
+        for word in ("    ", "Cost", "Learned"):
+            assert word in sections[name], f"{name}: {word}"
+        assert f"`{name}`" in sections["Notation"]
+    for loss in ALL:
+        assert f"| `{loss}`" in sections["Losses"]

@@ -27,7 +27,12 @@ def test_sampled_losses_match_plain_formulas():
     assert losses.squared_error(positive, torch.zeros(6)).item() == pytest.approx((p**2).mean())
     inner = np.exp(p / 0.3) / np.exp(n / 0.2).sum(axis=1) ** (0.2 / 0.3)
     found = losses.bsl(positive, negative, temperature=0.2, positive_temperature=0.3)
-    assert found.item() == pytest.approx(-np.log(inner.mean()))
+    assert found.item() == pytest.approx(-np.log(inner).mean())
+    # Pairs 0, 2 and 5 are of one user, 1 and 4 of another; a user counts by its pairs.
+    owner = torch.tensor([7, 3, 7, 9, 3, 7])
+    found = losses.bsl(positive, negative, temperature=0.2, positive_temperature=0.3, owner=owner)
+    of_users = [inner[[0, 2, 5]].mean(), inner[[1, 4]].mean(), inner[3]]
+    assert found.item() == pytest.approx(-np.dot([3, 2, 1], np.log(of_users)) / 6)
 
 
 @pytest.mark.parametrize("name", sorted(losses.SAMPLED))
@@ -92,3 +97,40 @@ def test_a_user_who_has_every_item_gives_finite_numbers():
     losses.FullSoftmax(0.1, torch.float32)(users, items, rows, columns, torch.ones(3)).backward()
     assert torch.isfinite(users.grad).all()
     assert torch.isfinite(items.grad).all()
+
+
+# A positive of ln 3 (odds 3 : 1) against two negatives of 0 (odds 1 : 1).
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bpr", np.log(4 / 3)),
+        ("bce", (np.log(4 / 3) + 2 * np.log(2)) / 3),
+        ("sampled-softmax", np.log(5 / 3)),
+        ("bsl", np.log(2 / 3)),
+    ],
+)
+def test_losses_of_odds_match_values_worked_by_hand(name, expected):
+    loss = losses.sampled_loss(name, 1.0)
+    found = loss(torch.tensor([np.log(3.0)]), torch.zeros(1, 2, dtype=torch.float64))
+    assert found.item() == pytest.approx(expected)
+
+
+# A cosine of .9 against .5 and .3. CCL: .1 + 150 * (.1 + 0) / 2; squares: .01 + (.25 + .09) / 2.
+@pytest.mark.parametrize(("name", "expected"), [("ccl", 7.6), ("squared-error", 0.18)])
+def test_losses_of_cosines_match_values_worked_by_hand(name, expected):
+    found = losses.sampled_loss(name)(torch.tensor([0.9]), torch.tensor([[0.5, 0.3]]))
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_softmax_and_contrast_match_values_worked_by_hand():
+    # User (2, 0) has item (1, 0) and lacks (0, 1) and (-1, 0): -1 + log(e^0 + e^-1).
+    items = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    zero = torch.tensor([0])
+    found = losses.FullSoftmax(1.0, torch.float32)(
+        torch.tensor([[2.0, 0.0]]), items, zero, zero, torch.ones(1)
+    )
+    assert found.item() == pytest.approx(np.log(1 + np.exp(-1)) - 1)
+    # Two orthogonal rows seen twice: log(e + 1) - 1.
+    assert losses.contrast(torch.eye(2), torch.eye(2), temperature=1.0).item() == pytest.approx(
+        np.log(np.e + 1) - 1
+    )

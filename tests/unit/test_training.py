@@ -212,3 +212,52 @@ def test_wrong_options_are_named_at_once():
     with pytest.raises(InvalidInput) as caught:
         TrainingOptions(devices=0, patience=0, ema=2.0)
     assert len(caught.value.faults) == 3
+
+
+class Mean(Learner):
+    """One weight, pulled down by what its process was dealt: gradients 1 and 3, so 2 on average."""
+
+    name, epochs, learning_rate, warmup, final_share = "mean", 2, 0.5, 1, 1.0
+
+    def __init__(self, fails_at=None):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.fails_at = fails_at
+
+    def steps(self):
+        return 3
+
+    def optimizer(self):
+        return torch.optim.SGD(self.parameters(), lr=self.learning_rate)
+
+    def forward(self, moment):
+        assert moment.world == 2
+        if self.fails_at == moment.step and moment.rank == 1:
+            raise ValueError("out of luck")
+        return (1.0 + 2.0 * moment.rank) * self.weight.sum()
+
+
+def test_two_processes_take_the_mean_step(tmp_path):
+    learner = Mean()
+    report = train(learner, replace(QUIET, devices=2, directory=tmp_path))
+    # Six steps of 0.5 * (1 + 3) / 2 each.
+    assert learner.weight.item() == pytest.approx(-6.0)
+    # Losses before the steps of the first epoch are 2 w for w = 0, -1, -2, over both processes.
+    assert report.history[0]["loss"] == pytest.approx(-2.0)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["learner"]["weight"].item() == -6.0
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_process_that_ends_before_its_time_is_said_with_its_last_words():
+    with pytest.raises(PipelineError, match=r"(?s)Process 1 of a training on 2 devices ended.*out of luck"):
+        train(Mean(fails_at=1), replace(QUIET, devices=2))
+
+
+def test_what_a_machine_or_a_learner_has_not_is_refused_in_words():
+    with pytest.raises(InvalidInput, match=r"accelerator 'tpu' with 1 devices .* cannot be had here"):
+        train(Line(), replace(QUIET, accelerator="tpu"))
+    manual = Line()
+    manual.manual = True
+    with pytest.raises(InvalidInput) as caught:
+        train(manual, replace(QUIET, devices=2, accumulate=2, clip_norm=1.0))
+    assert len(caught.value.faults) == 3
