@@ -21,9 +21,7 @@ def demo_command(
     dataset: Annotated[
         str, typer.Option(help="shop is made here; movielens-1m, movielens-small, gowalla, … are real.")
     ] = "shop",
-    model: Annotated[
-        str | None, typer.Option(help="One of `gnn4j models`.", show_default="the best one")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="One of `gnn4j models`.", show_default="fism")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Do every step, even if the last demo's model still answers.")
     ] = False,

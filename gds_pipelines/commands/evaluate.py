@@ -21,7 +21,7 @@ def evaluate_command(
     ],
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", help="May be repeated.", show_default="the best one and the baselines"),
+        typer.Option("--model", help="May be repeated.", show_default="fism and the baselines"),
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="time | leave-last | random", show_default="what suits the task")

@@ -30,9 +30,7 @@ def train_command(
             help="A task file (.json, .toml, .yaml), or the name of a data set that was ingested."
         ),
     ],
-    model: Annotated[
-        str | None, typer.Option(help="One of `gnn4j models`.", show_default="the best one")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="One of `gnn4j models`.", show_default="fism")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A hyper-parameter, as key=value; may be repeated.")
     ] = None,

@@ -35,6 +35,14 @@ def test_every_help_text_has_an_example_that_is_this_command(path, command):
     assert runner.invoke(app, [*path, "--help"]).exit_code == 0
 
 
+@pytest.mark.parametrize("verb", ["train", "evaluate", "demo"])
+def test_help_names_the_model_that_is_taken_where_none_is_named(verb):
+    from gds_pipelines.models import DEFAULT_MODEL
+
+    option = next(option for option in dict(commands())[verb,].params if "--model" in option.opts)
+    assert str(option.show_default).split()[0] == DEFAULT_MODEL
+
+
 def test_help_comes_without_loading_what_is_heavy():
     heavy = "{'torch', 'pandas', 'neo4j', 'numpy'}"
     code = f"import sys, gds_pipelines.cli; print(*sorted({heavy} & set(sys.modules)))"
