@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from model_export.artefact import Artefact
 from model_export.errors import ArtefactError
 from model_export.exporter import export
-from model_export.manifest import now_utc
+from model_export.origin import origin_of
 from model_export.signature import item_propagation_signature
 from model_export.vectors import encode, of_one_type
 
@@ -114,8 +114,7 @@ def build(
         base: [N, D] – base vectors, to be propagated at deployment; or
         e, c: [N, D] – finished vectors to be scored against and to sum over.
         blend: {rule: 'sum', sources, walk}: what is added to the vectors' score, where it is not all.
-        training: the map of the manifest; a minimal one when None.
-        created_at: ISO-8601 UTC; now when None. The only part of the bytes that comes from a clock.
+        training, metrics, created_at: as :func:`model_export.origin.origin_of` takes them.
     Returns:
         The checked artefact.
     Raises:
@@ -126,30 +125,25 @@ def build(
     vectors = of_one_type(item_label, keys, base if base is not None else e, c)
     manifest = {
         "contract": "item-propagation/1",
-        "model": model,
-        "createdAt": created_at or now_utc(),
-        "gnn4jVersion": gnn4j_version,
         "dimension": vectors.dimension,
         "similarity": similarity,
         "signature": item_propagation_signature(vectors.dimension),
-        "schema": dict(schema),
-        "task": dict(task),
         "propagation": {
             "layers": layers,
             "vectors": "base" if base is not None else "final",
             "exponent": exponent,
             "history": history,
         },
-        "training": dict(
-            training
-            or {
-                "graph": {"nodes": {item_label: len(vectors)}, "relationships": {}},
-                "cutoff": None,
-                "seed": None,
-                "hyperparameters": {},
-            }
+        **origin_of(
+            {item_label: len(vectors)},
+            model=model,
+            schema=schema,
+            task=task,
+            gnn4j_version=gnn4j_version,
+            training=training,
+            metrics=metrics,
+            created_at=created_at,
         ),
-        "metrics": [dict(metric) for metric in metrics],
     }
     if blend is not None:
         manifest["blend"] = dict(blend)

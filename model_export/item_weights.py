@@ -9,9 +9,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from model_export.artefact import Artefact, assemble
-from model_export.manifest import now_utc
 from model_export.neighbour_rows import encode, rows_of
-from model_export.vector_pairs import HISTORY, untold
+from model_export.origin import origin_of
+from model_export.vector_pairs import HISTORY
 
 FILE = "weights.arrow"
 
@@ -44,13 +44,16 @@ def build(
     rows = rows_of([(task["recommend"], item_keys)], source, target, weight, what=FILE)
     manifest = {
         "contract": "item-weights/1",
-        "model": model,
-        "createdAt": created_at or now_utc(),
-        "gnn4jVersion": gnn4j_version,
-        "schema": dict(schema),
-        "task": dict(task),
         "serving": {"history": history},
-        "training": dict(training or untold({task["recommend"]: len(rows)})),
-        "metrics": [dict(metric) for metric in metrics],
+        **origin_of(
+            {task["recommend"]: len(rows)},
+            model=model,
+            schema=schema,
+            task=task,
+            gnn4j_version=gnn4j_version,
+            training=training,
+            metrics=metrics,
+            created_at=created_at,
+        ),
     }
     return assemble(manifest, {FILE: encode(rows, FILE)})

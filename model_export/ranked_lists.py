@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_export.artefact import Artefact, assemble, one_sided
-from model_export.manifest import now_utc
 from model_export.neighbour_rows import encode, rows_of
-from model_export.vector_pairs import untold
+from model_export.origin import origin_of
 
 FILE = "lists.arrow"
 
@@ -57,12 +56,15 @@ def build(
     rows = rows_of(nodes, source, items, np.asarray(scores)[order], what=FILE)
     manifest = {
         "contract": "lists/1",
-        "model": model,
-        "createdAt": created_at or now_utc(),
-        "gnn4jVersion": gnn4j_version,
-        "schema": dict(schema),
-        "task": dict(task),
-        "training": dict(training or untold({task["to"]: len(user_keys), task["recommend"]: len(item_keys)})),
-        "metrics": [dict(metric) for metric in metrics],
+        **origin_of(
+            {task["to"]: len(user_keys), task["recommend"]: len(item_keys)},
+            model=model,
+            schema=schema,
+            task=task,
+            gnn4j_version=gnn4j_version,
+            training=training,
+            metrics=metrics,
+            created_at=created_at,
+        ),
     }
     return assemble(manifest, {FILE: encode(rows, FILE)})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model_export.artefact import Artefact, assemble, one_sided
 from model_export.errors import ArtefactError
-from model_export.manifest import now_utc
+from model_export.origin import origin_of
 from model_export.vectors import Vectors, encode, of_one_type, of_two_types
 
 HISTORY = 500
@@ -53,28 +53,21 @@ def build(
     rule = {"rule": cold} if isinstance(cold, str) else dict(cold)
     manifest = {
         "contract": "vectors/1",
-        "model": model,
-        "createdAt": created_at or now_utc(),
-        "gnn4jVersion": gnn4j_version,
         "dimension": vectors.dimension,
         "similarity": similarity,
-        "schema": dict(schema),
-        "task": dict(task),
         "serving": {"cold": rule.pop("rule"), "history": history, **rule},
-        "training": dict(training or untold({task["to"]: len(users), task["recommend"]: len(items)})),
-        "metrics": [dict(metric) for metric in metrics],
+        **origin_of(
+            {task["to"]: len(users), task["recommend"]: len(items)},
+            model=model,
+            schema=schema,
+            task=task,
+            gnn4j_version=gnn4j_version,
+            training=training,
+            metrics=metrics,
+            created_at=created_at,
+        ),
     }
     return assemble(manifest, {"vectors.arrow": encode(vectors)})
-
-
-def untold(nodes: Mapping[str, int]) -> dict[str, Any]:
-    """The least that ``training`` can say."""
-    return {
-        "graph": {"nodes": dict(nodes), "relationships": {}},
-        "cutoff": None,
-        "seed": None,
-        "hyperparameters": {},
-    }
 
 
 def _both_parts(items: Vectors, users: Vectors) -> Vectors:

@@ -14,8 +14,8 @@ from gds_pipelines.connection import connect
 from gds_pipelines.deploy import deploy
 from model_export import golden, ordering
 from model_export.artefact import assemble
+from model_export.origin import untold
 from model_export.signature import ORDERING
-from model_export.vector_pairs import untold
 from model_export.vectors import encode, of_one_type, of_two_types
 
 pytestmark = pytest.mark.server
