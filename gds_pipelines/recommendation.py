@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import neo4j
@@ -20,7 +20,7 @@ COLUMNS = ("user", "rank", "item", "title", "score", "origin")
 
 def recommend(
     connection: Connection,
-    users: Sequence[Any],
+    users: Iterable[Any] | Any,
     *,
     top_k: int = 10,
     model: str | None = None,
@@ -29,7 +29,7 @@ def recommend(
     """The best items of each user.
 
     Args:
-        users: keys; text that looks like an integer is also sought as one.
+        users: keys, or one key; text that looks like an integer is also sought as one.
         top_k: rows a user.
         model: an alias or ``name:version``; None takes the only alias there is.
         configuration: further keys of ``gnn.recommend.stream``, camelCase. With ``task`` (and ``method``
@@ -39,6 +39,8 @@ def recommend(
     Raises:
         PipelineError: nothing is deployed, the alias is unknown, or a key belongs to no user.
     """
+    if isinstance(users, str) or not isinstance(users, Iterable):
+        users = [users]
     configuration = {"topK": top_k, **(configuration or {})}
     if "task" in configuration:
         task = Task.from_mapping(configuration["task"])

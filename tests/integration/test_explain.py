@@ -116,6 +116,11 @@ def test_a_template_is_filled_in_from_the_path(shop, half, pairs):
         ("MATCH (a:User {id: 1}), (b:User {id: 2})", {}, "is no `Item`"),
         ("MATCH (a:Category), (b:Item {id: 1}) WITH a, b LIMIT 1", {}, "is neither a `User` nor a `Item`"),
         ("MATCH (a:User {id: 1}), (b:Item {id: 1})", {"types": ["BUYS"]}, "Did you mean `BUY`"),
+        (
+            "MATCH (a:User {id: 1}), (b:Item {id: 1})",
+            {"template": "As {via.titel}"},
+            r"\{via.titel\}.*Did you mean `title`",
+        ),
     ],
 )
 def test_a_wrong_call_gets_one_sentence(shop, half, match, config, message):

@@ -126,4 +126,7 @@ def test_recommend_gives_a_frame_and_refuses_an_unknown_user(first, connection):
     assert rows.groupby("user").size().to_dict() == {1: 3, 2: 3}
     assert rows["title"].notna().all()
     with pytest.raises(Exception, match="no User has `id` = nobody"):
-        recommend(connection, ["nobody"])
+        recommend(connection, "nobody")
+    assert recommend(connection, "12", top_k=1)["user"].tolist() == [12]  # not users 1 and 2
+    assert recommend(connection, np.array([3, 4]), top_k=1)["user"].tolist() == [3, 4]
+    assert recommend(connection, []).empty

@@ -5,6 +5,7 @@ import io.gnn4j.config.Suggestion;
 import java.lang.reflect.Array;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.StringJoiner;
 import java.util.function.BiFunction;
 
@@ -73,6 +74,17 @@ public final class ReasonText {
                 + ".title}.");
         }
         return new Place(node, text.substring(dot + 1));
+    }
+
+    /** Throws for a place whose property no node can have. @param known of all nodes there are */
+    public void requireKnown(Set<String> known) {
+        for (var piece : pieces) {
+            if (piece instanceof Place place && !known.contains(place.property())) {
+                throw new IllegalArgumentException("`template` has the placeholder {" + place.node() + "." + place.property()
+                    + "}, but nothing in this database has such a property." + Suggestion.sentence(place.property(), known)
+                    + " Name one of the nodes of the path.");
+            }
+        }
     }
 
     /**

@@ -118,6 +118,13 @@ public final class LiveGraph implements LiveStore, AutoCloseable {
         return names;
     }
 
+    /** The names of all properties that anything ever had. */
+    public Set<String> propertyKeys() {
+        var names = new HashSet<String>();
+        tokens.propertyKeyGetAllTokens().forEachRemaining(token -> names.add(token.name()));
+        return names;
+    }
+
     @Override
     public Object property(long id, String name) {
         var key = token(keys, name, tokens::propertyKey);

@@ -61,6 +61,9 @@ public class ExplainProcedure {
         var to = AnswerCall.id("target", target);
         var call = new AnswerCall(gnn, tx, guard);
         try {
+            if (config.template() != null) {
+                config.template().requireKnown(call.graph().propertyKeys());
+            }
             var model = call.model(config.model(), call.graph().labels(from));
             return call.stream(new Rows(call, tx, config, model, from, to).iterator());
         } catch (RuntimeException | Error wrong) {

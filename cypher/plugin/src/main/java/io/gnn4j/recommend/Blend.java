@@ -96,12 +96,7 @@ public record Blend(List<Source> sources, Recency recency, List<Boost> boosts) {
         if (property == null) {
             entry.fault("`" + entry.path("property") + "` is missing: name the property of items that holds INTEGER epoch milliseconds.");
         }
-        var halfLife = entry.parse("halfLife", value -> {
-            if (!(value instanceof String text)) {
-                throw new IllegalArgumentException("must be a duration such as 'P30D', but is " + ConfigMap.describe(value) + ".");
-            }
-            return Durations.millis(text);
-        });
+        var halfLife = entry.parse("halfLife", Durations::of);
         return new Recency(entry.getDouble("weight", 1.0, -MOST, MOST), property, halfLife.orElse(30L * 86_400_000));
     }
 

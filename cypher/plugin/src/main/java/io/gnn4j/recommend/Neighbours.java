@@ -119,6 +119,16 @@ public final class Neighbours {
                 rows.add(next);
             }
         }
-        return arrangement.isNone() ? rows : arrangement.arrange(rows, source, config.topK(), nodeVectors, accepted::accept);
+        if (arrangement.isNone()) {
+            return rows;
+        }
+        var arranged = new ArrayList<>(arrangement.arrange(rows, source, config.topK(), nodeVectors, accepted::accept));
+        // Where too many of them were refused, others follow as they come.
+        for (var next = candidates.next(); next != null && arranged.size() < config.topK(); next = candidates.next()) {
+            if (accepted.accept(next.id())) {
+                arranged.add(next);
+            }
+        }
+        return arranged;
     }
 }

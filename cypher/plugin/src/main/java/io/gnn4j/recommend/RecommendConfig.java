@@ -320,12 +320,7 @@ public record RecommendConfig(
                 if (!windows.has(name)) {
                     windows.fault("`" + windows.path(name) + "` is null; leave it out, or give a duration such as 'P30D'.");
                 }
-                windows.parse(name, value -> {
-                    if (!(value instanceof String text)) {
-                        throw new IllegalArgumentException("must be a duration such as 'P30D', but is " + ConfigMap.describe(value) + ".");
-                    }
-                    return Durations.millis(text);
-                }).ifPresent(millis -> names.put(name, millis));
+                windows.parse(name, Durations::of).ifPresent(millis -> names.put(name, millis));
             }
         } else {
             map.getStrings("seen", List.of()).forEach(name -> names.put(name, FOREVER));

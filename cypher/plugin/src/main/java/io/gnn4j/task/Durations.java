@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.task;
 
+import io.gnn4j.config.ConfigMap;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.time.temporal.TemporalAmount;
 import java.util.regex.Pattern;
 
 /** ISO-8601 durations of fixed length: weeks, days, hours, minutes, seconds. */
@@ -13,6 +15,14 @@ public final class Durations {
     private static final long[] MILLIS = {604_800_000, 86_400_000, 3_600_000, 60_000, 1_000};
 
     private Durations() {}
+
+    /** @param value text, or a DURATION of Cypher */
+    public static long of(Object value) {
+        if (value instanceof String || value instanceof TemporalAmount) {
+            return millis(value.toString());
+        }
+        throw new IllegalArgumentException("must be a duration such as 'P30D', but is " + ConfigMap.describe(value) + ".");
+    }
 
     /** @throws IllegalArgumentException for anything else; years and months too, since their length is not fixed */
     public static long millis(String text) {
