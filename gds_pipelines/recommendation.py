@@ -20,7 +20,7 @@ COLUMNS = ("user", "rank", "item", "title", "score", "origin")
 
 def recommend(
     connection: Connection,
-    users: Iterable[Any] | Any,
+    users: Iterable[Any] | str | int,
     *,
     top_k: int = 10,
     model: str | None = None,
