@@ -296,7 +296,11 @@ def _await(home: Home, running: Running, seconds: float) -> None:
     password = read_password(home)
     while time.monotonic() < deadline:
         if not _is_server(running.pid, home):
-            raise ServerFailed("ended while it was starting", home, running.log_offset)
+            time.sleep(
+                1
+            )  # a program that is just being loaded has no command line yet; a busy machine shows it
+            if not _is_server(running.pid, home):
+                raise ServerFailed("ended while it was starting", home, running.log_offset)
         if all(listens(running.pid, port) for port in (running.bolt, running.http)) and serves(running.http):
             try:
                 with _driver(running.bolt, USER, password) as driver:
