@@ -95,6 +95,7 @@ class Steps:
         self._task: TaskID | None = None
 
     def step(self, text: str, expected: int | None = None) -> None:
+        """Show what happens now; with ``expected`` (a count) as a bar that ``received`` moves."""
         self.done()
         self._console.print(f"{text} …")
         if not self._live:
@@ -107,6 +108,7 @@ class Steps:
             self._progress.start()
 
     def received(self, name: str, count: int) -> None:
+        """Move the bar by ``count``; without a bar nothing happens."""
         if self._task is not None:
             self._progress.update(self._task, advance=count, now=name)
 

@@ -73,6 +73,7 @@ class Demo:
     newcomer: Answer | None = None
 
     def to_mapping(self) -> dict[str, Any]:
+        """For ``--json``."""
         return {
             "dataset": self.dataset,
             "task": self.task.to_mapping(),

@@ -55,6 +55,7 @@ class Feature:
     vocabulary: tuple[str, ...] = ()
 
     def codes(self) -> dict[str, int]:
+        """The code of each entry of the vocabulary, from 2 on; 0 is missing, 1 unknown."""
         return {entry: at for at, entry in enumerate(self.vocabulary, start=FIRST_ENTRY)}
 
 

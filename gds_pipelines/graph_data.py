@@ -132,6 +132,7 @@ class RelationTable:
 
     @property
     def name(self) -> str:
+        """As messages write it: ``(Source)-[TYPE]->(Target)``."""
         return f"({self.source})-[{self.type}]->({self.target})"
 
     def __len__(self) -> int:

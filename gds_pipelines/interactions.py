@@ -159,10 +159,12 @@ class Interactions:
 
     @property
     def n_users(self) -> int:
+        """U: users with and without interactions."""
         return self.matrix.shape[0]
 
     @property
     def n_items(self) -> int:
+        """I: items with and without interactions."""
         return self.matrix.shape[1]
 
     def __len__(self) -> int:

@@ -72,6 +72,7 @@ class NodeFeatures:
 
     @classmethod
     def none(cls, count: int) -> NodeFeatures:
+        """No columns for ``count`` nodes."""
         return cls((), np.zeros((count, 0), np.float32), np.zeros((count, 0), np.int64))
 
     def to_arrays(self) -> dict[str, NDArray]:

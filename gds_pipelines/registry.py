@@ -50,6 +50,7 @@ class ModelVersion:
 
     @property
     def finished(self) -> bool:
+        """Whether it can answer; False while it is being made and when it was retired."""
         return self.state == "ready"
 
 

@@ -171,6 +171,7 @@ class Run:
         return mapping
 
     def write(self) -> None:
+        """Put ``run.json`` into the folder in one move."""
         mapping = self.to_mapping() | {"format": FORMAT}
         del mapping["directory"]
         path = self.directory / "run.json"

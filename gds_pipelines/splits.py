@@ -253,6 +253,7 @@ class Audit:
 
     @property
     def clean(self) -> bool:
+        """Nothing of the test part was seen in training."""
         return not (self.shared or self.reversed or self.late)
 
     def check(self) -> None:

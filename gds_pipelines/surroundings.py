@@ -58,6 +58,7 @@ class OtherRelation:
     def of_pairs(
         cls, source: int, type_: str, target: int, pairs: tuple[NDArray, NDArray], shape: tuple[int, int]
     ) -> OtherRelation:
+        """From the two ends of every relationship; a pair that stands twice counts once."""
         ones = np.ones(len(pairs[0]), np.float32)
         matrix = sp.csr_array((ones, pairs), shape=shape)
         matrix.sum_duplicates()

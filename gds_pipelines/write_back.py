@@ -105,6 +105,7 @@ class WriteReport:
     rows_resumed: int = 0
 
     def add(self, other: "WriteReport") -> None:
+        """Count what another batch did; the first error stays."""
         for name, value in asdict(other).items():
             if name != "first_error":
                 setattr(self, name, getattr(self, name) + value)

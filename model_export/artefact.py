@@ -47,6 +47,7 @@ class Artefact:
 
     @cached_property
     def manifest_bytes(self) -> bytes:
+        """``manifest.json``; its SHA-256 is the one of the model."""
         return canonical_json(dict(self.manifest))
 
     @property

@@ -59,6 +59,7 @@ class Feature:
 
     @property
     def columns(self) -> int:
+        """How many columns it takes, of numbers or of codes."""
         return {"list": self.length, "vector": self.width}.get(self.encoder, 1)
 
     @property
@@ -237,6 +238,7 @@ class BlockSchema:
 
     @cached_property
     def seed_types(self) -> tuple[int, ...]:
+        """The numbers of the types that are embedded."""
         return tuple(self.numbers[label] for label in self.seeds)
 
     def source(self, relation: int) -> int:
@@ -307,26 +309,32 @@ class BlockSchema:
 
 
 def x(number: int) -> str:
+    """Numbers of the nodes of a type."""
     return f"x_n{number}"
 
 
 def code(number: int) -> str:
+    """Codes of the nodes of a type."""
     return f"code_n{number}"
 
 
 def hop(number: int, at: int) -> str:
+    """Rows of the nodes of a type that stand at a hop."""
     return f"hop_n{number}_{at}"
 
 
 def nbr(number: int, at: int) -> str:
+    """Positions of what the receivers of a relation drew at a hop."""
     return f"nbr_r{number}_{at}"
 
 
 def ef(number: int, at: int) -> str:
+    """Properties of the relationships that were drawn."""
     return f"ef_r{number}_{at}"
 
 
 def deg(number: int, at: int) -> str:
+    """Neighbours of the receivers, drawn or not."""
     return f"deg_r{number}_{at}"
 
 

@@ -65,6 +65,7 @@ def sample(
 
 
 def inputs_of(golden: Mapping[str, Any]) -> dict[str, NDArray]:
+    """The inputs of a sample, by name."""
     return {name: tensor_from_json(value) for name, value in golden["inputs"].items()}
 
 

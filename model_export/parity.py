@@ -40,6 +40,7 @@ def run_torch(module: torch.nn.Module, inputs: Mapping[str, NDArray]) -> tuple[N
 
 
 def shapes_of(inputs: Mapping[str, NDArray]) -> str:
+    """For messages: every input with its shape."""
     return ", ".join(f"{name}{list(array.shape)}" for name, array in inputs.items())
 
 

@@ -40,6 +40,7 @@ class Vectors:
 
     @property
     def dimension(self) -> int:
+        """D."""
         return int(self.vector.shape[1])
 
 

@@ -22,14 +22,17 @@ class Gnn:
 
     @property
     def pipeline(self) -> PipelineEndpoints:
+        """`gnn.pipeline.*`: make, list, open and drop pipelines."""
         return PipelineEndpoints(self._calls)
 
     @property
     def job(self) -> JobEndpoints:
+        """`gnn.job.*`: list, open and cancel jobs."""
         return JobEndpoints(self._calls)
 
     @property
     def worker(self) -> WorkerEndpoints:
+        """`gnn.worker.*`: who is there to train."""
         return WorkerEndpoints(self._calls)
 
     def model(self, name: str) -> RecommendationModel:

@@ -27,6 +27,7 @@ class Job:
         self._calls = calls
 
     def job_id(self) -> str:
+        """As `gnn.job.list` shows it."""
         return self._id
 
     def details(self) -> JobState:
@@ -45,6 +46,7 @@ class Job:
         return self.details().status
 
     def done(self) -> bool:
+        """Whether it came to an end, of whatever kind; asks the database."""
         return self.status() in ENDED
 
     def wait(self, timeout: float | None = None) -> JobState:

@@ -39,6 +39,7 @@ class RecommendationModel:
         return self._name
 
     def exists(self) -> bool:
+        """Whether calls that name it are answered now: an alias, or name:version, that is ready."""
         row = self._calls.row("RETURN gnn.model.exists($name) AS found", name=self._name)
         return bool(row and row["found"])
 
@@ -81,6 +82,7 @@ class RecommendationModel:
         return dict(self._info()["bestParameters"])
 
     def node_property_steps(self) -> list[dict[str, Any]]:
+        """What the worker computed before training, in order: `procedure` and `config` of each step."""
         return list(self._info()["nodePropertySteps"])
 
     def _info(self) -> dict[str, Any]:

@@ -85,6 +85,7 @@ class RecommendationPipeline:
         return _info(self._calls.row("CALL gnn.pipeline.info($name)", name=self._name))
 
     def exists(self) -> bool:
+        """Whether it is there now; another session may have dropped it."""
         row = self._calls.row("CALL gnn.pipeline.exists($name)", name=self._name)
         return row is not None and PipelineExists.model_validate(row).exists
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gds_pipelines.command_options import Json
 from gds_pipelines.console import err, fail_in_words, out, print_json
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def accuracy_command(
         typer.Option(help="Folder for pictures: figures with intervals, accuracy against time, learning."),
     ] = None,
     plot_format: Annotated[str, typer.Option(help="svg or png.")] = "svg",
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Choose each model's settings on a part of train, fit it, measure it by a protocol beside the baselines.
 

@@ -5,15 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gds_pipelines.command_options import Json, Uri
 from gds_pipelines.console import err, fail_in_words, out, print_json
 
 if TYPE_CHECKING:
     from gds_pipelines.tuning import Bounds
-
-Uri = Annotated[
-    str | None,
-    typer.Option(help="Another Neo4j than the embedded one.", show_default="NEO4J_URI, else embedded"),
-]
 
 
 HOW = "How to train"
@@ -101,9 +97,7 @@ def train_command(
         typer.Option(metavar="PROJECT", help="Log to Weights & Biases as well, where it is installed."),
     ] = None,
     uri: Uri = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON document on standard output, for machines.")
-    ] = False,
+    json: Json = False,
 ) -> None:
     """Project TASK, train a model outside the database, measure it beside the baselines, keep it in a folder.
 

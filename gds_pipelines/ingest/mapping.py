@@ -143,6 +143,7 @@ class Relationships(_Part):
         return [self.time.property] if self.time else [self.position] if self.position else []
 
     def property_names(self) -> list[str]:
+        """All properties a relationship gets: time, position, then the rest."""
         return [
             *([self.time.property] if self.time else []),
             *([self.position] if self.position else []),

@@ -53,6 +53,7 @@ class Adjacency:
         return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64))
 
     def degrees(self, receivers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[R] – how many senders each receiver has."""
         return self.offsets[receivers + 1] - self.offsets[receivers]
 
     def take(self, receivers: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -259,6 +260,7 @@ def behaviours_of(interactions: Interactions) -> int:
 
 
 def columns_of(features: NodeFeatures | None, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """x [N, W] and code [N, C] of features; without columns where there are none."""
     if features is None:
         return np.zeros((count, 0), np.float32), np.zeros((count, 0), np.int64)
     return features.x, features.code

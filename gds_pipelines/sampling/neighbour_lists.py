@@ -37,6 +37,14 @@ class NeighbourLists:
 
     @classmethod
     def of(cls, graph: GraphData, relation: Relation, plan: Plan, keys: Sequence[str]) -> NeighbourLists:
+        """The lists of a relation; empty ones where the graph has no relationship of it.
+
+        Args:
+            keys: properties to carry along.
+        Raises:
+            InvalidInput: the weight is not there, or not finite and above 0 everywhere.
+            UnknownName: a property of ``keys`` is not there.
+        """
         receivers_count = len(graph.nodes[relation.receiver])
         table = graph.relations.get(relation.stored)
         if table is None:

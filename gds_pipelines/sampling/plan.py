@@ -86,4 +86,5 @@ class Plan:
 
     @property
     def hops(self) -> int:
+        """L, the same for every relation."""
         return len(self.fan_outs[0])

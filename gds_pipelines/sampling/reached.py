@@ -20,6 +20,7 @@ class Reached:
         self.per_hop: list[int] = []
 
     def key(self, numbers: NDArray[Any], groups: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One number for a node and its group."""
         return numbers.astype(np.int64) * self._groups + groups
 
     def start(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -32,6 +33,7 @@ class Reached:
         return place[inverse]
 
     def add(self, keys: NDArray[np.int64]) -> None:
+        """Note what the hop in the making reached, with repeats."""
         self._waiting.append(keys)
 
     def close(self) -> None:
@@ -61,10 +63,13 @@ class Reached:
         return np.divmod(self._keys[-1], self._groups)
 
     def newest_positions(self) -> NDArray[np.int64]:
+        """Positions of the nodes of the last hop, ascending."""
         return np.arange(len(self._sorted) - len(self._keys[-1]), len(self._sorted))
 
     def numbers(self) -> NDArray[np.int64]:
+        """Indices of all nodes, by position."""
         return np.concatenate(self._keys) // self._groups
 
     def groups(self) -> NDArray[np.int64]:
+        """Groups of all nodes, by position."""
         return np.concatenate(self._keys) % self._groups

@@ -73,6 +73,7 @@ class Sources:
         return self.cypher / "plugin"
 
     def server_sha256(self, with_gds: bool) -> str:
+        """Of what decides which jars are installed; another value asks for a new installation."""
         return _hash([self.server / "pom.xml"], self.cypher, f"gds={with_gds}")
 
     def plugin_sha256(self) -> str:

@@ -52,6 +52,7 @@ class Step:
 
     @property
     def property(self) -> str | None:
+        """What the step adds to the projection; None where its configuration names none."""
         return self.config.get("mutateProperty")
 
 

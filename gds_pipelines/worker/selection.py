@@ -59,6 +59,7 @@ class Selection:
 
     @property
     def winner(self) -> Tried:
+        """The candidate that was best on the validation part."""
         return self.tried[self.best]
 
 
