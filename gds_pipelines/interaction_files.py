@@ -1,7 +1,7 @@
 """Interaction lists from files, without a database: the LightGCN list format and plain tables.
 
 LightGCN list: one line a user, ``user item item …``, blanks or tabs between. Table (``.csv``, ``.tsv``,
-``.parquet``): columns ``user, item`` and, where there are, ``weight, time`` (epoch milliseconds UTC).
+``.parquet``): columns ``user, item`` and, where there are, ``weight, time`` (epoch ms UTC, or dates).
 A ``.gz`` of a text file is read as well.
 """
 
@@ -146,6 +146,16 @@ def _from_table(path: Path, table: pa.Table) -> EventList:
         return values.astype(str) if values.dtype.kind == "O" else values
 
     weights, times = column("weight"), column("time")
+    if weights is not None and weights.dtype.kind not in "iuf":
+        faults.append(f"column 'weight' holds {table['weight'].type} values, expected numbers above 0")
+    if times is not None and times.dtype.kind == "M":
+        times = times.astype("datetime64[ms]").astype(np.int64)
+    if times is not None and times.dtype.kind not in "iu":
+        faults.append(
+            f"column 'time' holds {table['time'].type} values, expected dates, or epoch milliseconds UTC"
+        )
+    if faults:
+        raise InvalidInput(f"File '{path}'", faults)
     return EventList(
         column("user"), column("item"), None if weights is None else weights.astype(np.float32), times
     )

@@ -83,19 +83,32 @@ def split_request(
 
 def hyper_parameters(model: str, settings: Sequence[str], file: Path | None) -> Parameters:
     """``--set`` over a TOML file over the defaults; all faults at once."""
-    given = given_settings(settings, file)
-    return read_parameters(models.recommender(model).Parameters, given, f"Hyper-parameters of '{model}'")
+    what, faults = f"Hyper-parameters of '{model}'", []
+    given = given_settings(settings, file, faults)
+    try:
+        found = read_parameters(models.recommender(model).Parameters, given, what)
+    except InvalidInput as error:
+        faults += error.faults
+    if faults:
+        raise InvalidInput(what, faults)
+    return found
 
 
-def given_settings(settings: Sequence[str], file: Path | None) -> dict[str, Any]:
-    """What ``--set`` and a TOML file say, the former over the latter, names not yet checked."""
+def given_settings(
+    settings: Sequence[str], file: Path | None, into: list[str] | None = None
+) -> dict[str, Any]:
+    """What ``--set`` and a TOML file say, the former over the latter, names not yet checked.
+
+    Args:
+        into: collects pieces of ``--set`` that are no settings, instead of raising.
+    """
     given: dict[str, Any] = {}
     if file is not None:
         try:
             given = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InvalidInput(f"Hyper-parameters in '{file}'", [f"cannot be read: {error}"]) from error
-    return given | parse_settings(settings)
+    return given | parse_settings(settings, into)
 
 
 def train(

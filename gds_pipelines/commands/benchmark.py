@@ -109,6 +109,8 @@ def accuracy_command(
             faults.append(f"--recommendations has no meaning for {chosen.kind}, which make no lists")
         if recommendations is not None and not recommendations.parent.is_dir():
             faults.append(f"--recommendations: there is no directory '{recommendations.parent}'")
+        if recommendations is not None and recommendations.is_dir():
+            faults.append(f"--recommendations: '{recommendations}' is a directory; name a file in it")
         if plot_format not in ("svg", "png"):
             faults.append(f"--plot-format is '{plot_format}', expected svg or png")
         if faults:
@@ -217,6 +219,7 @@ def _file_parts(
 
     from gds_pipelines import ingest
     from gds_pipelines.dataset_interactions import mapped_events, read_listed
+    from gds_pipelines.errors import InvalidInput
     from gds_pipelines.interaction_files import read_events, read_parts, read_whole
 
     read, data = read_events, {}
@@ -228,7 +231,15 @@ def _file_parts(
         whole, held = read_parts(train, test, read=read)
         data |= {"train": _file(train), "test": _file(test)}
         return protocol.cut(whole, seed=seed, test=held, same_nodes=same_nodes), data
-    whole = read_whole(train, first=protocol.interactions.get("time") == "first", read=read)
+    lacks = []
+    events = read(train)
+    if events.weights is None and protocol.interactions.get("weight") == "value":
+        lacks.append("it has no column 'weight' with the ratings, which this protocol measures")
+    if events.times is None and protocol.split["method"] in ("by_time_share", "by_user_time", "leave_last"):
+        lacks.append("it has no column 'time', by which this protocol splits")
+    if lacks:
+        raise InvalidInput(f"File '{train.name}' for the protocol '{protocol.name}'", lacks)
+    whole = read_whole(train, first=protocol.interactions.get("time") == "first", read=lambda path: events)
     data["train"] = _file(train)
     lists = None if listed is None else read_listed(listed, whole)
     if listed is not None:
@@ -250,21 +261,30 @@ def _lengths(text: str) -> list[int]:
 
 def _settings(given: list[str], names: list[str]) -> dict[str, dict[str, str]]:
     """Hyper-parameters by model; a key without a model's name needs a single model."""
+    from gds_pipelines import models
     from gds_pipelines.errors import InvalidInput, UnknownName
     from gds_pipelines.models.parameters import parse_settings
 
     found: dict[str, dict[str, str]] = {}
-    for key, value in parse_settings(given).items():
+    faults: list[str] = []
+    for key, value in parse_settings(given, faults).items():
         name, dot, rest = key.partition(".")
+        if not dot and len(names) > 1:
+            faults.append(f"'{key}' could belong to any of {', '.join(names)}; write MODEL.{key}")
+            continue
         if not dot:
-            if len(names) > 1:
-                raise InvalidInput(
-                    "--set", [f"'{key}' could belong to any of {', '.join(names)}; write MODEL.{key}"]
-                )
             name, rest = names[0], key
         elif name not in names:
-            raise UnknownName("model in --set", name, names)
+            faults.append(str(UnknownName("model in --set", name, names)))
+            continue
         found.setdefault(name, {})[rest] = value
+    for name, settings in found.items():
+        try:
+            models.recommender(name)(settings)
+        except InvalidInput as error:
+            faults += [f"{name}: {fault}" if len(names) > 1 else fault for fault in error.faults]
+    if faults:
+        raise InvalidInput("Settings", faults)
     return found
 
 
@@ -289,6 +309,8 @@ def _write_lists(path: Path, train: "Interactions", one: "Measured") -> None:
     import pyarrow as pa
     import pyarrow.parquet
 
+    from gds_pipelines.errors import PipelineError
+
     found = one.evaluation
     there = found.items >= 0
     rank = np.broadcast_to(np.arange(1, found.items.shape[1] + 1, dtype=np.int32), found.items.shape)
@@ -301,7 +323,10 @@ def _write_lists(path: Path, train: "Interactions", one: "Measured") -> None:
             "score": found.scores[there],
         }
     )
-    pyarrow.parquet.write_table(table, path)
+    try:
+        pyarrow.parquet.write_table(table, path)
+    except OSError as error:
+        raise PipelineError(f"The lists could not be written to '{path}': {error}.") from error
 
 
 def _show(result: dict[str, Any], protocol: "Protocol", lengths: list[int]) -> None:
@@ -335,6 +360,12 @@ def _show(result: dict[str, Any], protocol: "Protocol", lengths: list[int]) -> N
         out.print(
             f"{row['model']} against {row['baseline']}, {row['metric']}: {row['difference']:+.4f} "
             f"\\[{low:+.4f}, {high:+.4f}], p = {row['p']:.4f}"
+        )
+    unknown = result["data"]["testUsersUnknownToTrain"]
+    if unknown:
+        out.print(
+            f"{unknown:,} of {result['data']['testUsers']:,} test users are unknown to train; where a model "
+            "knows nothing of them they get the popular items."
         )
     if not result["leak"]["clean"]:
         counts = {

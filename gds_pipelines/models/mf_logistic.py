@@ -111,17 +111,20 @@ class _Learner(Learner):
         size = self.chosen.step_pairs
         order = moment.shared[moment.step * size : (moment.step + 1) * size]
         tables = (self.users, self.users_bias, self.items, self.items_bias, self.bias)
-        total = _steps(
-            order,
-            self.owner,
-            self.matrix.indices,
-            self.matrix.data,
-            *(table.numpy() for table in tables),
-            self.chosen.negatives,
-            np.float32(learning_rate),
-            np.float32(self.chosen.regularization),
-            moment.rng.integers(0, 2**63, dtype=np.uint64),
-        )
+        try:
+            total = _steps(
+                order,
+                self.owner,
+                self.matrix.indices,
+                self.matrix.data,
+                *(table.numpy() for table in tables),
+                self.chosen.negatives,
+                np.float32(learning_rate),
+                np.float32(self.chosen.regularization),
+                moment.rng.integers(0, 2**63, dtype=np.uint64),
+            )
+        except ZeroDivisionError:  # how the compiled loop meets a number that is none any more
+            return float("nan")
         return total / max(1, len(order))
 
     def vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -85,9 +85,14 @@ def read_parameters(cls: type[P], given: Mapping[str, Any] | Parameters | None, 
     return cls(**values)
 
 
-def parse_settings(settings: Sequence[str]) -> dict[str, str]:
-    """``["dimension=64"]`` as a map; a piece without ``=`` or a name given twice is refused."""
-    values, faults = {}, []
+def parse_settings(settings: Sequence[str], into: list[str] | None = None) -> dict[str, str]:
+    """``["dimension=64"]`` as a map; a piece without ``=`` or a name given twice is refused.
+
+    Args:
+        into: collects the faults instead of raising, for who has more to check.
+    """
+    values: dict[str, str] = {}
+    faults = [] if into is None else into
     for piece in settings:
         name, sign, value = piece.partition("=")
         name = name.strip()
@@ -97,7 +102,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, str]:
             faults.append(f"'{name}' is given twice")
         else:
             values[name] = value.strip()
-    if faults:
+    if faults and into is None:
         raise InvalidInput("Settings", faults)
     return values
 

@@ -204,11 +204,11 @@ class Protocol:
             users = None
             if most_users is not None:
                 users = np.flatnonzero(parts.test.user_degrees > 0)
-                users = users[:: -(-len(users) // most_users)]
+                users = users[:: max(1, -(-len(users) // most_users))]
             return evaluate(model, parts.test, k=lengths, names=self.metrics, exclude=exclude, users=users)
         if kind in ("listed", "drawn"):
             one = parts.listed
-            rows = slice(None, None, 1 if most_users is None else -(-len(one.users) // most_users))
+            rows = slice(None, None, 1 if most_users is None else max(1, -(-len(one.users) // most_users)))
             return evaluate_listed(
                 model, one.users[rows], one.items[rows], one.negatives[rows], k=lengths, names=self.metrics
             )

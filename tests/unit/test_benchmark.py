@@ -187,6 +187,11 @@ def test_reversed_pairs_and_tables_by_a_mapping_are_read(tmp_path):
         (("popularity", "--dataset", "shop", "--protocol", "ncf"), "the data set has no such list"),
         (("popularity", "--dataset", "shop", "--protocol", "ratings"), "'shop' has none"),
         (
+            ("rp3beta", "--dataset", "shop", "--set", "bta=1", "--set", "alpha=x", "--set", "up"),
+            "'up' is not of",
+        ),
+        (("rp3beta", "--dataset", "shop", "--set", "bta=1", "--set", "up"), "Did you mean 'beta'?"),
+        (
             ("popularity", "--train", "x", "--protocol", "ncf"),
             "give --train F (everything) and --candidates F",
         ),
@@ -213,3 +218,25 @@ def test_models_are_listed_for_people_and_machines():
     assert "lightgcn" in {row["name"] for row in rows}
     assert "temperature" in RUN.invoke(app, ["models", "fism"]).stdout
     assert "Did you mean 'fism'" in RUN.invoke(app, ["models", "fsim"]).stderr
+
+
+def test_what_a_protocol_lacks_and_what_cannot_be_written_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "few.txt").write_text("0 0 1\r\n\r\n1 1 2\r\n1 2\r\n2 0\r\n7\r\n")
+    (tmp_path / "test.txt").write_text("0 2\n9 1 3\n")
+    files = ("--train", tmp_path / "few.txt", "--test", tmp_path / "test.txt", "--no-baselines")
+    # Repeated pairs, empty lines, a user without items, one and an item unknown to train, fewer items than k.
+    found = called("fism", *files, "--set", "dimension=2", "--recommendations", tmp_path / "lists.parquet")
+    assert found.exit_code == 0, found.output
+    assert "1 of 2 test users are unknown to train" in found.stdout
+    lists = pyarrow.parquet.read_table(tmp_path / "lists.parquet").to_pylist()
+    assert {row["item"] for row in lists if row["user"] == 9} == {0, 1, 2, 3}
+    for arguments, message in (
+        ((*files, "--recommendations", tmp_path), "is a directory; name a file in it"),
+        ((*files[:2], "--protocol", "ratings"), "no column 'weight' with the ratings"),
+        ((*files[:2], "--protocol", "sasrec"), "no column 'time', by which this protocol splits"),
+    ):
+        refused = called("mf-ratings", *arguments)
+        assert refused.exit_code == 1
+        assert message in refused.stderr
+    wild = ("--no-choose", "--set", "regularization=1e30", "--set", "epochs=3", "--set", "dimension=2")
+    assert "diverged in epoch" in called("mf-logistic", *files, *wild).stderr

@@ -31,6 +31,8 @@ def test_weights_times_and_text_keys_are_read(tmp_path):
     assert train.matrix.data.tolist() == pytest.approx([0.5])
     assert train.times.tolist() == [9]
     assert test.times is None
+    (tmp_path / "c.csv").write_text("user,item,time\n1,2,1970-01-02\n")
+    assert read_events(tmp_path / "c.csv").times.tolist() == [86_400_000]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,8 @@ def test_weights_times_and_text_keys_are_read(tmp_path):
         ("a.txt", "\n", "holds no interaction"),
         ("a.csv", "user,product\n1,2\n", "column 'item' is missing; found user, product"),
         ("a.csv", "user,item\n1,\n", "column 'item' has 1 missing values"),
+        ("a.csv", "user,item,weight,time\n1,2,abc,1.5\n", "'weight' holds string values"),
+        ("a.csv", "user,item,weight,time\n1,2,abc,1.5\n", "'time' holds double values"),
         ("a.parquet", "nonsense", "cannot be read"),
     ],
 )

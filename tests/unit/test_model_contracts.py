@@ -153,8 +153,8 @@ def test_memory_stays_within_the_estimate(name, wide):
 def wide():
     rng = np.random.default_rng(4)
     return Interactions.from_indices(
-        rng.integers(0, 3000, 40_000),
-        rng.integers(0, 3000, 40_000),
-        user_keys=np.arange(3000),
-        item_keys=np.arange(3000),
+        rng.integers(0, 2000, 25_000),
+        rng.integers(0, 2000, 25_000),
+        user_keys=np.arange(2000),
+        item_keys=np.arange(2000),
     )
