@@ -6,7 +6,7 @@
 // Idempotent.  Needs: the uniqueness constraint on the key; a model of item-propagation/1, item-weights/1 or padded-blocks/1.
 MATCH (user:`<source>` {`<key>`: $user})
 CALL gnn.recommend.stream(user, $configuration) YIELD node, rank, scores, origin
-WITH user, node, rank, origin = 'exact' OR origin IN ['blend', 'rerank'] AND coalesce(scores.vector, 0.0) <> 0 AS told
+WITH user, node, rank, origin = 'exact' OR origin IN ['blend', 'cold', 'rerank'] AND coalesce(scores.vector, 0.0) <> 0 AS told
 CALL (user, node, told) {
   WITH user, node, told WHERE told
   CALL gnn.explain.stream(user, node, {template: $template, model: $configuration.model}) YIELD path, contribution, text
