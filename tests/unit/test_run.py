@@ -119,3 +119,49 @@ def test_a_folder_without_a_finished_run_is_refused_in_words(content, tmp_path):
         (tmp_path / "run.json").write_text(content)
     with pytest.raises(PipelineError, match=r"No finished run|another format"):
         Run.read(tmp_path)
+
+
+def test_the_number_of_epochs_is_found_on_a_part_of_train_and_kept(task, interactions, tmp_path, monkeypatch):
+    """Made-up figures say that the second epoch is best; what is measured and kept was trained for two."""
+    from gds_pipelines.models import mf
+
+    figures = iter([0.1, 0.3, 0.2, 0.2])
+    monkeypatch.setattr(mf._Learner, "evaluate", lambda self: self.validation and {"made_up": next(figures)})
+    given = {"dimension": 4, "epochs": 9}
+    run = execute(
+        interactions, task, "mf-bpr", tmp_path, parameters=given, baselines=(), options=QUIET, stop_early=2
+    )
+    assert run.parameters["epochs"] == 2
+    assert run.recommender().training_report["epochs"] == 2
+    with pytest.raises(InvalidInput, match="'auto' is not watched as it trains"):
+        execute(interactions, task, "auto", tmp_path, parameters=SMALL_AUTO, options=QUIET, stop_early=2)
+
+
+SMALL_AUTO = {"dimension": 4, "epochs": 1, "weight": 1.0}
+
+
+def test_figures_that_were_taken_despite_a_leak_say_so(task, interactions, tmp_path):
+    rows = np.arange(len(interactions))
+    split = Split(interactions, interactions.keep(rows < 0), interactions.keep(rows < 5), "leaking")
+    given = {"split": split, "baselines": (), "options": QUIET}
+    with pytest.raises(Leak, match=r"5 test pairs also stand in train.*--despite-leak"):
+        execute(interactions, task, "popularity", tmp_path, **given)
+    execute(interactions, task, "popularity", tmp_path, despite_leak=True, **given)
+    assert Run.read(tmp_path).leak["shared"] == 5
+    clean = execute(interactions, task, "popularity", tmp_path, baselines=(), options=QUIET)
+    assert clean.leak == {}
+
+
+def test_a_full_disk_keeps_the_model_that_was_there(task, interactions, tmp_path, monkeypatch):
+    model = recommender("itemknn")().fit(interactions)
+    before = (model.save(tmp_path / "model") / "arrays.npz").read_bytes()
+
+    def full(file, **arrays):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(PipelineError, match=r"could not be written.*No space left.*from its checkpoint"):
+        model.save(tmp_path / "model")
+    assert (tmp_path / "model" / "arrays.npz").read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
