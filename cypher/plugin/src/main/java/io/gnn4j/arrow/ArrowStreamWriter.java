@@ -187,10 +187,6 @@ public final class ArrowStreamWriter {
             view(column, at, 8).asLongBuffer().put(source, from, count);
         }
 
-        public void setFloat(int column, int at, float value) {
-            FLOAT.set(bytes, dataAt[column] + (at << 2), value);
-        }
-
         public void setFloats(int column, int at, float[] source, int from, int count) {
             view(column, at, 4).asFloatBuffer().put(source, from, count);
         }

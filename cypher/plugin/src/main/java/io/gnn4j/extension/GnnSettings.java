@@ -39,6 +39,6 @@ public final class GnnSettings implements SettingsDeclaration {
     public static final Setting<Duration> WORKER_LEASE = newBuilder("server.gnn.worker.lease", DURATION, Duration.ofSeconds(60))
         .addConstraint(range(Duration.ofSeconds(1), Duration.ofHours(1))).build();
 
-    @Description("Whether committed changes are followed to keep vectors fresh.")
+    @Description("Has no effect yet: committed changes are always followed.")
     public static final Setting<Boolean> REFRESH_ENABLED = newBuilder("server.gnn.refresh.enabled", BOOL, true).build();
 }
