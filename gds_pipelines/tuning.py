@@ -2,7 +2,8 @@
 
 Where a model's parameter states a ``search`` range, values are drawn from it by Optuna (tree-structured
 Parzen estimator), after the settings the model names as ``first_tries``. A trial whose validation figures
-fall behind the median of the others at the same epoch is given up. With a file, a search that was stopped or
+fall behind the median of the others at the same epoch is given up; one that gains nothing for some epochs
+ends, and its best epoch is part of the setting. With a file, a search that was stopped or
 killed goes on where it was. The result is a TOML file that ``gnn4j train --parameters`` takes.
 Source: Akiba, Sano, Yanase, Ohta & Koyama 2019, "Optuna: A next-generation hyperparameter optimization
 framework".
@@ -29,6 +30,9 @@ from gds_pipelines.training import Progress, TrainingOptions
 
 MAX_USERS = 4_000
 """Of more users than these every n-th is asked in a trial."""
+
+
+EPOCHS = "epochs"
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,8 @@ def search(
         each = replace(options or TrainingOptions(), directory=None, progress=False, on_progress=follow)
         watched = inner.test if protocol.kind == "ranking" else None
         one = cls(with_these, seed=seed).fit(inner.fit, validation=watched, options=each)
+        if one.training_report.get("stopped_early") and EPOCHS not in with_these:
+            trial.set_user_attr(EPOCHS, one.training_report["best_epoch"])
         return value_of(protocol, one, inner)
 
     def done(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
@@ -193,7 +199,8 @@ def search(
     best = max(complete, key=lambda one: one.value)
     return Tuned(
         model,
-        {**fixed, **best.params},
+        # What was valued is the best epoch of a trial that stopped early: that is how long to train.
+        {**fixed, **best.params, **({EPOCHS: best.user_attrs[EPOCHS]} if EPOCHS in best.user_attrs else {})},
         float(best.value),
         objective,
         [_trial(one) for one in found.trials if one.state.is_finished()],

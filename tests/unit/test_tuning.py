@@ -95,3 +95,16 @@ def test_time_ends_a_search_and_bad_requests_are_refused_at_once(parts):
     with pytest.raises(InvalidInput, match="Did you mean 'alpha'"):
         search(parts, fixed={"alhpa": 1})
     assert search(parts, "popularity").parameters == {}
+
+
+def test_the_best_epoch_of_a_trial_that_stopped_early_is_part_of_what_won(parts, monkeypatch):
+    from gds_pipelines.models import mf
+
+    figures = iter([0.1, 0.2, 0.9, *[0.3] * 5])
+    monkeypatch.setattr(mf._Learner, "evaluate", lambda self: {"validation_ndcg@20": next(figures)})
+    found = search(parts, "mf-bpr", trials=1, fixed={"dimension": 4})
+    assert found.parameters["epochs"] == 3
+    assert "epochs = 3" in found.to_toml()
+    figures = iter([0.1, 0.2, 0.9, 0.3])
+    found = search(parts, "mf-bpr", trials=1, fixed={"dimension": 4, "epochs": 4})
+    assert found.parameters["epochs"] == 4
