@@ -155,35 +155,48 @@ def test_mf_logistic_takes_the_steps_of_plain_sgd():
 def test_mf_fism_adds_up_what_its_sources_say_equally_loud():
     data = awkward()
     given = {"dimension": 6, "epochs": 3, "fism_dimension": 5, "temperature": 0.2, "weight": 0.7}
+    given |= {"ials_weight": 0.4, "ials_dimension": 4}
     model = models.recommender("mf-fism")(given, seed=2).fit(data, options=OPTIONS)
     users = np.arange(1, 40)
     expected = 0
     for name, settings, weight in (
         ("mf-logistic", {"dimension": 6, "epochs": 3}, 1.0),
         ("fism", {"dimension": 5, "temperature": 0.2}, 0.7),
+        ("ials", {"dimension": 4, "unobserved": 0.3}, 0.4),
     ):
         scores = models.recommender(name)(settings, seed=2).fit(data, options=OPTIONS).scores(users)
         expected = expected + weight * scores / scores.std(axis=1, keepdims=True)
     assert model.scores(users) == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
-def test_mf_fism_takes_the_weight_that_ranks_held_out_pairs_best():
+def test_mf_fism_takes_the_weights_that_rank_held_out_pairs_best():
     from gds_pipelines.models.mf_fism import WEIGHTS, MFFism, held_out
 
     data = awkward()
     held = held_out(data, 4)
     rng = np.random.default_rng(8)
-    first, second = ((rng.standard_normal((40, 3)), rng.standard_normal((30, 3))) for _ in range(2))
-    gains = []
-    for weight in WEIGHTS:
-        score, gain = first[0] @ first[1].T + weight * second[0] @ second[1].T, 0.0
+    sources = [(rng.standard_normal((40, 3)), rng.standard_normal((30, 3))) for _ in range(3)]
+    first, second, third = (users @ items.T for users, items in sources)
+
+    def gain(score):
+        total = 0.0
         for user, item in zip(held.validation.user_index, held.validation.matrix.indices, strict=True):
             seen = held.train.matrix[[user]].indices
             above = [j for j in range(30) if j not in seen and score[user, j] > score[user, item]]
-            gain += 1 / np.log2(2 + len(above))
-        gains.append(gain)
-    assert 0 < np.argmax(gains) < len(gains) - 1
-    assert MFFism._chosen(held.train, held.validation, first, second) == WEIGHTS[np.argmax(gains)]
+            total += 1 / np.log2(2 + len(above))
+        return total
+
+    def best(score_of):
+        return WEIGHTS[int(np.argmax([gain(score_of(weight)) for weight in WEIGHTS]))]
+
+    by_second = best(lambda weight: first + weight * second)
+    assert 0 < by_second < WEIGHTS[-1]
+    chosen = MFFism._chosen(held.train, held.validation, sources, (None, 0.0))
+    assert chosen == ((by_second, 0.0), len(WEIGHTS))
+    (weight, other), tried = MFFism._chosen(held.train, held.validation, sources, (None, None))
+    assert tried >= 2 * len(WEIGHTS)
+    assert weight == best(lambda one: first + one * second + other * third)
+    assert other == best(lambda one: first + weight * second + one * third)
     # Who has a single pair keeps it.
     assert held.train.user_degrees[1] == 1
     timed = replace(data, times=np.arange(len(data)))
