@@ -114,7 +114,7 @@ def write(
 ) -> None:
     """One result file."""
     full = benchmarking.row(label, done, protocol, parts, protocol.k)
-    machine = benchmarking.machine()
+    machine, training = benchmarking.machine(), {"history": [], **full.get("training", {})}
     title = f"{dataset}: {protocol.title.lower()}"
     result_file.write(
         result_path(dataset, protocol, label, seed),
@@ -132,7 +132,7 @@ def write(
         comparisons=benchmarking.finite(against(place, label, protocol)),
         machineDetails=machine,
         **benchmarking.finite({key: full[key] for key in ("parameters", "beyond", "chosen") if key in full}),
-        history=benchmarking.finite(full.get("training", {}).get("history", [])),
+        **benchmarking.finite({key: training[key] for key in ("blend", "history") if key in training}),
     )
 
 

@@ -43,8 +43,9 @@ HALF_LIVES = (1 / 24, 1 / 12, 1 / 6, 1 / 3)
 """Shares of the time from the first interaction to the last."""
 POPULARITY = (-1.0, -0.5, 0.5, 1.0, 2.0)
 GAIN = 1.01
-CHOICE_CELLS = 150_000_000
-"""Users times items that a choice looks at, 4,000 users at most."""
+CHOICE_CELLS = 600_000_000
+"""Users times items that a choice looks at, 16,000 users at most. With a quarter of them two weights of the
+walk on gowalla whose lists differ by a hundredth were told apart no better than by chance."""
 FRESH_FLOOR = 0.001
 DAY = 86_400_000
 ALL_HISTORY = 10_000
@@ -206,7 +207,7 @@ class Auto(Recommender):
         users = np.flatnonzero((held.user_degrees > 0) & (train.user_degrees > 0))
         if not len(users):
             return start, 0
-        most = int(np.clip(CHOICE_CELLS // max(1, train.n_items), 100, 4_000))
+        most = int(np.clip(CHOICE_CELLS // max(1, train.n_items), 100, 16_000))
         users = users[:: max(1, -(-len(users) // most))]
         search = _Search(self, train, held, users)
         usual = FISMParameters()
