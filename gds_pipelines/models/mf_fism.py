@@ -8,10 +8,11 @@ is a dot product, so their sum is one too: vectors of D + 1 + D' + D'' numbers, 
 as they are. One knows the user, one the items alone, and one weighs what was not touched; they err in
 different places.
 
-The weights are those of ``WEIGHTS`` that rank held-out pairs best, by the mean of 1 / log2(1 + rank) over all
-items: the newest pair of each user where there are times, else one drawn at random. They are chosen in turns,
-the one with the other as it stands, until neither changes. The sources are then trained again on all pairs.
-A visitor is folded in by least squares on the items' vectors.
+The weights are those of ``WEIGHTS`` that rank held-out pairs best, by the mean of 1 / log2(1 + rank): the
+newest pair of each user where there are times, else one drawn at random. The rank is that among all items,
+or, where lists are made out of ``among`` items, the one to expect there. The weights are chosen in turns, the
+one with the other as it stands, until neither changes. The sources are then trained again on all pairs. A
+visitor is folded in by least squares on the items' vectors.
 Source: own; Rendle et al. 2020, Kabbur, Ning & Karypis 2013 and Rendle et al. 2022 for the sources.
 """
 
@@ -54,6 +55,9 @@ class MFFismParameters(MFLogisticParameters):
     ials_weight: float | None = param(None, "of ials; none = chosen on a part of train", low=0.0, high=100.0)
     ials_dimension: int = param(64, "length of the vectors of ials", low=1, high=2048)
     ials_unobserved: float = param(0.3, "weight of every pair in ials, seen or not", above=0.0)
+    among: int | None = param(
+        None, "weights are chosen for lists out of so many items; none = out of all", low=2
+    )
 
 
 class MFFism(FoldInRecommender):
@@ -78,7 +82,7 @@ class MFFism(FoldInRecommender):
                 parts = held_out(interactions, self.seed)
                 train, held = parts.train, parts.validation
             sources = self._sources(train, options, "weighing-")
-            weights, tried = self._chosen(train, held, sources, weights)
+            weights, tried = self._chosen(train, held, sources, weights, self.parameters.among)
         if sources is None or train is not interactions:
             sources = self._sources(interactions, options, "")
         loud = (1.0, *weights)
@@ -114,7 +118,11 @@ class MFFism(FoldInRecommender):
 
     @staticmethod
     def _chosen(
-        train: Interactions, held: Interactions, sources: Sequence[Vectors], given: Sequence[float | None]
+        train: Interactions,
+        held: Interactions,
+        sources: Sequence[Vectors],
+        given: Sequence[float | None],
+        among: int | None = None,
     ) -> tuple[tuple[float, ...], int]:
         """The weights of all sources but the first that rank held-out pairs best, and how many were tried.
 
@@ -131,7 +139,7 @@ class MFFism(FoldInRecommender):
         users, tried, still = users[:: -(-len(users) // most)], 0, 0
         for turn in range(TURNS * len(open_)):
             at = open_[turn % len(open_)]
-            best = WEIGHTS[int(gains(train, held, users, sources, weights, at).argmax())]
+            best = WEIGHTS[int(gains(train, held, users, sources, weights, at, among).argmax())]
             tried += len(WEIGHTS)
             still = still + 1 if best == weights[at] else 0
             weights[at] = best
@@ -160,14 +168,17 @@ def gains(
     sources: Sequence[Vectors],
     weights: Sequence[float],
     at: int,
+    among: int | None = None,
 ) -> NDArray[np.float64]:
     """[len(WEIGHTS)] - sum of 1 / log2(1 + rank) of held-out pairs by the weight of source ``at + 1``.
 
     Args:
         users: whose pairs count; what stands in ``train`` is not ranked.
         weights: of the other sources but the first, whose weight is 1.
+        among: items of a list, the wanted one among them, the others drawn evenly; None = all.
     """
     found = np.zeros(len(WEIGHTS))
+    share = 1.0 if among is None else min(1.0, (among - 1) / max(1, train.n_items - 1))
     for start in range(0, len(users), BLOCK):
         block = users[start : start + BLOCK]
         own, rest = (of[block] @ items.T for of, items in (sources[at + 1], sources[0]))
@@ -179,7 +190,7 @@ def gains(
             score = rest + np.float32(weight) * own
             score[seen.row, seen.col] = -np.inf
             value = score[wanted.row, wanted.col]
-            rank = 1 + (score[wanted.row] > value[:, None]).sum(axis=1)
+            rank = 1 + share * (score[wanted.row] > value[:, None]).sum(axis=1)
             found[place] += (1 / np.log2(1 + rank)).sum()
     return found
 

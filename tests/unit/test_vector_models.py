@@ -197,6 +197,31 @@ def test_mf_fism_takes_the_weights_that_rank_held_out_pairs_best():
     assert tried >= 2 * len(WEIGHTS)
     assert weight == best(lambda one: first + one * second + other * third)
     assert other == best(lambda one: first + weight * second + one * third)
+
+
+def test_mf_fism_chooses_for_lists_out_of_few_items_by_the_rank_to_expect_there():
+    from gds_pipelines.models.mf_fism import WEIGHTS, gains, held_out
+
+    data = awkward()
+    held = held_out(data, 4)
+    rng = np.random.default_rng(9)
+    sources = [(rng.standard_normal((40, 3)), rng.standard_normal((30, 3))) for _ in range(2)]
+    user = int(np.flatnonzero(held.validation.user_degrees)[0])
+    item = int(held.validation.matrix[[user]].indices[0])
+    others = np.setdiff1d(np.arange(30), held.train.matrix[[user]].indices)
+    found = gains(held.train, held.validation, np.array([user]), sources, [1.0], 0, 11)
+    for weight, gain in zip(WEIGHTS, found, strict=True):
+        score = sources[0][0][user] @ sources[0][1].T + weight * sources[1][0][user] @ sources[1][1].T
+        above = np.count_nonzero(score[others] > score[item])
+        # Ten of the other 29 are drawn: as many of them are above as of all, on average.
+        assert gain == pytest.approx(1 / np.log2(2 + above * 10 / 29), rel=1e-6)
+
+
+def test_held_out_pairs_of_mf_fism_leave_a_user_something_and_are_the_newest():
+    from gds_pipelines.models.mf_fism import held_out
+
+    data = awkward()
+    held = held_out(data, 4)
     # Who has a single pair keeps it.
     assert held.train.user_degrees[1] == 1
     timed = replace(data, times=np.arange(len(data)))
