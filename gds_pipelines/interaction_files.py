@@ -71,11 +71,8 @@ def read_parts(
     return parts[0], parts[1]
 
 
-def read_whole(
-    path: Path, *, first: bool = False, read: Callable[[Path], EventList] | None = None
-) -> Interactions:
-    """One file as one matrix; ``first`` keeps a pair's earliest time in place of its latest."""
-    one = (read or read_events)(path)
+def whole_of(one: EventList, *, first: bool = False) -> Interactions:
+    """The events of one file as one matrix; ``first`` keeps a pair's earliest time in place of its latest."""
     times = None if one.times is None else one.times * (-1 if first else 1)
     made = Interactions.from_events(one.users, one.items, 1.0 if one.weights is None else one.weights, times)
     return replace(made, times=-made.times) if first and made.times is not None else made

@@ -171,6 +171,11 @@ class Interactions:
         """The number of distinct pairs."""
         return self.matrix.nnz
 
+    @property
+    def timed(self) -> bool:
+        """Whether there are times that tell interactions apart."""
+        return self.times is not None and len(self.times) > 0 and self.times.min() != self.times.max()
+
     @cached_property
     def user_degrees(self) -> NDArray[np.int64]:
         """[U] – distinct items of a user."""
@@ -303,6 +308,11 @@ class Histories:
     def scale(self) -> NDArray[np.float64]:
         """[B] – degree / read, what a sum over the read items is multiplied by; 1 for an empty history."""
         return np.where(self.read > 0, self.degrees / np.maximum(self.read, 1), 1.0)
+
+
+def every_nth(rows: NDArray, most: int) -> NDArray:
+    """At most ``most`` of the rows, evenly spaced, the same each time."""
+    return rows[:: max(1, -(-len(rows) // most))]
 
 
 def newest(items: NDArray, times: NDArray[np.int64] | None, limit: int) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gds_pipelines.evaluation import Evaluation
-from gds_pipelines.interactions import Interactions
+from gds_pipelines.interactions import Interactions, every_nth
 
 SAMPLE = 1_000
 """Lists of at most so many users are read for diversity."""
@@ -68,7 +68,7 @@ def diversity(items: NDArray[np.int64], train: Interactions) -> float:
     of_items = train.binary.T.tocsr()
     length = np.sqrt(np.maximum(train.item_degrees, 1))
     values = []
-    for row in items[:: max(1, -(-len(items) // SAMPLE))]:
+    for row in every_nth(items, SAMPLE):
         row = row[row >= 0]
         if len(row) < 2:
             continue

@@ -34,6 +34,10 @@ class Split:
     description: str
     cutoff: int | None = None
 
+    def choosing(self) -> Split:
+        """The same parts with what would be the test part for validation: to choose on, within a train."""
+        return replace(self, validation=self.test, test=self.validation)
+
     def refit(self) -> Interactions:
         """Train and validation together: what the final model is fitted on once its settings are chosen."""
         return merge(self.train, self.validation)

@@ -220,7 +220,7 @@ def _file_parts(
     from gds_pipelines import ingest
     from gds_pipelines.dataset_interactions import mapped_events, read_listed
     from gds_pipelines.errors import InvalidInput
-    from gds_pipelines.interaction_files import read_events, read_parts, read_whole
+    from gds_pipelines.interaction_files import read_events, read_parts, whole_of
 
     read, data = read_events, {}
     if mapping is not None:
@@ -239,7 +239,7 @@ def _file_parts(
         lacks.append("it has no column 'time', by which this protocol splits")
     if lacks:
         raise InvalidInput(f"File '{train.name}' for the protocol '{protocol.name}'", lacks)
-    whole = read_whole(train, first=protocol.interactions.get("time") == "first", read=lambda path: events)
+    whole = whole_of(events, first=protocol.interactions.get("time") == "first")
     data["train"] = _file(train)
     lists = None if listed is None else read_listed(listed, whole)
     if listed is not None:

@@ -25,7 +25,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gds_pipelines import metrics, splits
-from gds_pipelines.interactions import Histories, Interactions
+from gds_pipelines.interactions import Histories, Interactions, every_nth
 from gds_pipelines.models.base import ModelInfo, Recommender
 from gds_pipelines.models.fism import FISM, FISMParameters
 from gds_pipelines.models.kernels import exact_dot, walk_rows
@@ -208,8 +208,7 @@ class Auto(Recommender):
         if not len(users):
             return start, 0
         most = int(np.clip(CHOICE_CELLS // max(1, train.n_items), 100, 16_000))
-        users = users[:: max(1, -(-len(users) // most))]
-        search = _Search(self, train, held, users)
+        search = _Search(self, train, held, every_nth(users, most))
         usual = FISMParameters()
         tries: list[tuple[tuple[str, float], ...]] = [()]
         names = ("temperature", "length", "source_power")
@@ -368,7 +367,6 @@ class _Search:
 
 def held_out(interactions: Interactions, seed: int) -> splits.Split:
     """The part of train that a choice is made on, as its validation part."""
-    if interactions.times is None or interactions.times.min() == interactions.times.max():
-        return splits.holdout(interactions, seed=seed)
-    newest = splits.by_user_time(interactions)
-    return replace(newest, validation=newest.test, test=newest.validation)
+    if interactions.timed:
+        return splits.by_user_time(interactions).choosing()
+    return splits.holdout(interactions, seed=seed)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from gds_pipelines.interactions import Interactions
+from gds_pipelines.interactions import Interactions, every_nth
 from gds_pipelines.losses import COSINES, FULL, FullSoftmax, fast_type, sampled_loss
 from gds_pipelines.negatives import Positives, Uniform
 from gds_pipelines.training import Learner, Moment
@@ -209,9 +209,7 @@ def validation_figures(model, validation: Interactions) -> dict[str, float]:
     time."""
     from gds_pipelines.evaluation import evaluate
 
-    asked = np.flatnonzero(validation.user_degrees > 0)
-    if len(asked) > 5_000:
-        asked = asked[:: -(-len(asked) // 5_000)]
+    asked = every_nth(np.flatnonzero(validation.user_degrees > 0), 5_000)
     found = evaluate(model, validation, k=(20,), names=("ndcg", "recall"), users=asked)
     return {
         "validation_ndcg@20": found.figure("ndcg", 20),

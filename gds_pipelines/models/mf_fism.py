@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gds_pipelines import splits
-from gds_pipelines.interactions import Interactions
+from gds_pipelines.interactions import Interactions, every_nth
 from gds_pipelines.models.base import ModelInfo
 from gds_pipelines.models.fism import FISM
 from gds_pipelines.models.ials import IALS, FoldInRecommender
@@ -136,7 +136,7 @@ class MFFism(FoldInRecommender):
         if not len(users):
             return tuple(weights), 0
         most = int(np.clip(CHOICE_CELLS // max(1, train.n_items), 100, 10_000))
-        users, tried, still = users[:: -(-len(users) // most)], 0, 0
+        users, tried, still = every_nth(users, most), 0, 0
         for turn in range(TURNS * len(open_)):
             at = open_[turn % len(open_)]
             best = WEIGHTS[int(gains(train, held, users, sources, weights, at, among).argmax())]
@@ -210,8 +210,6 @@ def evened(users: NDArray[np.float32], items: NDArray[np.float32]) -> Vectors:
 
 def held_out(interactions: Interactions, seed: int) -> splits.Split:
     """The part of train that the weight is chosen on, as its validation part."""
-    if interactions.times is None or interactions.times.min() == interactions.times.max():
-        made = splits.leave_one(interactions, seed=seed)
-    else:
-        made = splits.leave_last(interactions, 1, validation=0)
-    return replace(made, validation=made.test, test=made.validation)
+    if interactions.timed:
+        return splits.leave_last(interactions, 1, validation=0).choosing()
+    return splits.leave_one(interactions, seed=seed).choosing()

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from gds_pipelines import metrics, splits
 from gds_pipelines.errors import InvalidInput, UnknownName, did_you_mean
 from gds_pipelines.evaluation import Evaluation, evaluate
-from gds_pipelines.interactions import Interactions
+from gds_pipelines.interactions import Interactions, every_nth
 from gds_pipelines.pair_evaluation import (
     PAIR_METRICS,
     RATING_METRICS,
@@ -203,12 +203,13 @@ class Protocol:
             exclude = None if len(parts.fit) > len(parts.train) else parts.validation.matrix
             users = None
             if most_users is not None:
-                users = np.flatnonzero(parts.test.user_degrees > 0)
-                users = users[:: max(1, -(-len(users) // most_users))]
+                users = every_nth(np.flatnonzero(parts.test.user_degrees > 0), most_users)
             return evaluate(model, parts.test, k=lengths, names=self.metrics, exclude=exclude, users=users)
         if kind in ("listed", "drawn"):
             one = parts.listed
-            rows = slice(None, None, 1 if most_users is None else max(1, -(-len(one.users) // most_users)))
+            rows = np.arange(len(one.users))
+            if most_users is not None:
+                rows = every_nth(rows, most_users)
             return evaluate_listed(
                 model, one.users[rows], one.items[rows], one.negatives[rows], k=lengths, names=self.metrics
             )

@@ -16,7 +16,7 @@ import numpy as np
 
 from gds_pipelines import metrics, models, protocols, tuning
 from gds_pipelines.evaluation import evaluate
-from gds_pipelines.interactions import Interactions
+from gds_pipelines.interactions import Interactions, every_nth
 from gds_pipelines.models.base import Recommender
 from gds_pipelines.run import DEFAULT_K
 from gds_pipelines.splits import Split
@@ -130,7 +130,7 @@ def fit_figures(model: Recommender) -> dict[str, float]:
     Of more than ``MAX_USERS`` users every n-th is asked.
     """
     train = model.train
-    asked = _some(np.flatnonzero(train.user_degrees > 0))
+    asked = every_nth(np.flatnonzero(train.user_degrees > 0), MAX_USERS)
     width = max(DEFAULT_K)
     found = model.recommend(asked, width, exclude_seen=False).items
     pairs = train.pairs()
@@ -146,12 +146,8 @@ def fit_figures(model: Recommender) -> dict[str, float]:
 
 
 def _figures(model: Recommender, test: Interactions) -> dict[str, float]:
-    asked = _some(np.flatnonzero(test.user_degrees > 0))
+    asked = every_nth(np.flatnonzero(test.user_degrees > 0), MAX_USERS)
     if not len(asked):
         return {}
     found = evaluate(model, test, k=DEFAULT_K, names=tuple(metrics.METRICS), users=asked)
     return {f"{name}@{k}": found.figure(name, k) for name in metrics.METRICS for k in DEFAULT_K}
-
-
-def _some(users: np.ndarray) -> np.ndarray:
-    return users[:: max(1, -(-len(users) // MAX_USERS))]
