@@ -79,6 +79,7 @@ def measure(
     choice: Choice | None = None,
 ) -> Measured:
     """Choose what is not set on a part of train, fit on all of it, measure on the test part."""
+    settings = with_list_length(name, parts, settings)
     tuned, choosing = None, time.perf_counter()
     if choice is not None and tuning.spaces(name):
         tuned = tuning.search(
@@ -99,6 +100,17 @@ def measure(
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     found = protocol.evaluate(model, parts, k=k, seed=seed)
     return Measured(model, found, wall, cpu, tuned, choosing)
+
+
+def with_list_length(
+    name: str, parts: Parts, settings: Mapping[str, Any] | None = None
+) -> Mapping[str, Any] | None:
+    """The settings; where a protocol ranks a pair among few candidates, a model that can choose for lists of
+    that length is told it, unless it stands there already."""
+    fields = models.recommender(name).Parameters.__dataclass_fields__
+    if parts.listed is None or "among" not in fields or "among" in (settings or {}):
+        return settings
+    return {**(settings or {}), "among": 1 + parts.listed.negatives.shape[1]}
 
 
 def compare(

@@ -61,6 +61,18 @@ def mean_average_precision(hits: Hits, held_out: Counts) -> NDArray[np.float64]:
     return _share((at * hits).sum(axis=1), np.minimum(held_out, hits.shape[1]))
 
 
+def gain_among(above: Counts, n_items: int, among: int | None = None) -> NDArray[np.float64]:
+    """Gain 1 / log2(1 + rank) of single held-out items, in (0, 1].
+
+    Args:
+        above: how many of the ``n_items`` stand above each.
+        among: items of a list, the wanted one with others drawn evenly: the rank is the one to expect there;
+            None = all items.
+    """
+    share = 1.0 if among is None else min(1.0, (among - 1) / max(1, n_items - 1))
+    return 1.0 / np.log2(2.0 + share * above)
+
+
 METRICS: dict[str, Callable[[Hits, Counts], NDArray[np.float64]]] = {
     "recall": recall,
     "precision": precision,

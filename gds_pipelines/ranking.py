@@ -97,6 +97,27 @@ def _select_sums(first, factors, second, third, factor_of, weights, pointer, exc
             _select_row(row, excluded[pointer[r] : pointer[r + 1]], np.float32(-np.inf), values, items[c, r])
 
 
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _count_above(
+    first, factors, second, third, factor_of, weights, pointer, excluded, of_row, wanted, counts
+):
+    width = first.shape[1]
+    for r in nb.prange(len(first)):
+        row = np.empty(width, np.float32)
+        for c in range(len(factor_of)):
+            factor = factors[factor_of[c]]
+            for j in range(width):
+                row[j] = first[r, j] * factor[j] + weights[c, 0] * second[r, j] + weights[c, 1] * third[j]
+            for p in range(of_row[r], of_row[r + 1]):
+                value = row[wanted[p]]
+                above = 0
+                for j in range(width):
+                    above += row[j] > value
+                for e in range(pointer[r], pointer[r + 1]):
+                    above -= row[excluded[e]] > value
+                counts[c, p] = above
+
+
 def top_k(
     scores: NDArray[np.floating],
     k: int,
@@ -147,6 +168,29 @@ def top_k_of_sums(
     items = np.full((len(factor_of), len(first), k), -1, np.int64)
     _select_sums(first, factors, second, third, factor_of, weights, *_excluded(exclude, len(first)), items)
     return items
+
+
+def above_in_sums(
+    first: NDArray[np.float32],
+    factors: NDArray[np.float32],
+    second: NDArray[np.float32],
+    third: NDArray[np.float32],
+    factor_of: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    wanted: sp.csr_array,
+    exclude: sp.csr_array | None = None,
+) -> NDArray[np.int64]:
+    """How many items of its row stand above each wanted one, in the sums of ``top_k_of_sums``.
+
+    Args:
+        wanted: [B, I], P stored entries, none of them excluded.
+    Returns:
+        [C, P] counts of items that are not excluded, in the order of the stored entries.
+    """
+    counts = np.zeros((len(factor_of), wanted.nnz), np.int64)
+    sums = (first, factors, second, third, factor_of, weights)
+    _count_above(*sums, *_excluded(exclude, len(first)), wanted.indptr, wanted.indices, counts)
+    return counts
 
 
 def _excluded(exclude: sp.csr_array | None, rows: int) -> tuple[NDArray, NDArray]:

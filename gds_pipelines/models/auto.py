@@ -10,8 +10,10 @@ The vectors know what is similar, the walk what is near; in logits they add up. 
 a part of train, one thing after the other: setting of ``fism`` and weight; exponents of the walk; freshness,
 where there are times; popularity. Each has to earn its place: a step that does not raise the mean of
 recall@20 and nDCG@20 by ``GAIN`` is not taken. That part is the newest fifth of each user's pairs where there
-are times, else ``splits.holdout``. The test part is never touched. The artefact holds the vectors, f in their
-length, and names sources, weights and rule: the database walks live relationships and adds up the same score.
+are times, else ``splits.holdout``. Where lists are made out of ``among`` items, what is raised is the mean of
+1 / log2(1 + the rank to expect there). The test part is never touched. The artefact holds the vectors, f in
+their length, and names sources, weights and rule: the database walks live relationships and adds up the same
+score.
 Source: own; the walk after Paudel et al. 2017 and Cooper et al. 2014 (RP3beta, P3alpha).
 """
 
@@ -31,7 +33,7 @@ from gds_pipelines.models.fism import FISM, FISMParameters
 from gds_pipelines.models.kernels import exact_dot, walk_rows
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.payload import ItemPropagation
-from gds_pipelines.ranking import top_k_of_sums
+from gds_pipelines.ranking import above_in_sums, top_k_of_sums
 from gds_pipelines.training import TrainingOptions
 
 WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -77,6 +79,7 @@ class AutoParameters(FISMParameters):
     walk_target: float | None = param(
         None, "c: how much a popular item counts less at its end; none = chosen", low=0.0, high=2.0
     )
+    among: int | None = param(None, "all is chosen for lists out of so many items; none = out of all", low=2)
 
 
 @dataclass(frozen=True)
@@ -343,7 +346,8 @@ class _Search:
             self.best, self.value = listed[best], float(values[best])
 
     def _values(self, choices: list[Choice]) -> NDArray[np.float64]:
-        """Sum over users of recall@20 and nDCG@20 for choices of one encoder and one walk."""
+        """Sum over users of recall@20 and nDCG@20, or over pairs of 1 / log2(1 + rank) among few, for choices
+        of one encoder and one walk."""
         model, train = self.model, self.train
         model._set(train, self.encoders[choices[0].encoder], choices[0])
         ages = list(dict.fromkeys((one.freshness, one.half_life) for one in choices))
@@ -352,9 +356,16 @@ class _Search:
         length_of = np.array([ages.index((one.freshness, one.half_life)) for one in choices])
         weights = np.array([(one.weight, one.popularity) for one in choices], np.float32)
         width, totals = min(20, train.n_items), np.zeros(len(choices))
+        among = model.parameters.among
         for block in model._blocks(self.users):
             histories = train.histories(block, model.history_limit)
             scores = (model._logits(histories), lengths, np.log(model._walks(histories)), model._popular)
+            if among is not None:
+                above = above_in_sums(
+                    *scores, length_of, weights, self.held.matrix[block], train.matrix[block]
+                )
+                totals += metrics.gain_among(above, train.n_items, among).sum(axis=1)
+                continue
             lists = top_k_of_sums(*scores, length_of, weights, width, train.matrix[block])
             held = self.held.user_degrees[block]
             for at, items in enumerate(lists):

@@ -25,7 +25,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gds_pipelines import splits
+from gds_pipelines import metrics, splits
 from gds_pipelines.interactions import Interactions, every_nth
 from gds_pipelines.models.base import ModelInfo
 from gds_pipelines.models.fism import FISM
@@ -178,7 +178,6 @@ def gains(
         among: items of a list, the wanted one among them, the others drawn evenly; None = all.
     """
     found = np.zeros(len(WEIGHTS))
-    share = 1.0 if among is None else min(1.0, (among - 1) / max(1, train.n_items - 1))
     for start in range(0, len(users), BLOCK):
         block = users[start : start + BLOCK]
         own, rest = (of[block] @ items.T for of, items in (sources[at + 1], sources[0]))
@@ -190,8 +189,8 @@ def gains(
             score = rest + np.float32(weight) * own
             score[seen.row, seen.col] = -np.inf
             value = score[wanted.row, wanted.col]
-            rank = 1 + share * (score[wanted.row] > value[:, None]).sum(axis=1)
-            found[place] += (1 / np.log2(1 + rank)).sum()
+            above = (score[wanted.row] > value[:, None]).sum(axis=1)
+            found[place] += metrics.gain_among(above, train.n_items, among).sum()
     return found
 
 

@@ -78,3 +78,27 @@ def test_auto_chooses_what_the_newest_part_of_train_rewards():
     assert len(held.validation) == 240
     assert (np.diff(held.train.matrix.indptr) == 8).all()
     assert len(held_out(replace(data, times=None), 1).validation) > 0
+
+
+def test_auto_chooses_for_lists_out_of_few_when_told_how_many():
+    """The value of each choice, against the ranks to expect that a slow count finds."""
+    from gds_pipelines.models.auto import Choice, _Search, held_out
+
+    data = awkward()
+    model = models.recommender("auto")({"dimension": 4, "epochs": 1, "among": 10}, seed=1)
+    held = held_out(data, 1)
+    users = np.flatnonzero((held.validation.user_degrees > 0) & (held.train.user_degrees > 0))
+    search = _Search(model, held.train, held.validation, users)
+    search.encoders[()] = model._encoder(held.train, OPTIONS, "fism", ())
+    choices = [Choice(weight=weight, popularity=popular) for weight in (0.0, 2.0) for popular in (0.0, -0.5)]
+    values = search._values(choices)
+    for choice, value in zip(choices, values, strict=True):
+        model._set(held.train, search.encoders[()], choice)
+        scores, expected = model.scores(users), 0.0
+        for row, user in enumerate(users):
+            seen = set(held.train.matrix[[user]].indices)
+            for item in held.validation.matrix[[user]].indices:
+                above = sum(scores[row, j] > scores[row, item] for j in range(data.n_items) if j not in seen)
+                expected += 1 / np.log2(2 + 9 / (data.n_items - 1) * above)
+        assert value == pytest.approx(expected, rel=1e-4)
+    assert len(set(np.round(values, 6))) > 1

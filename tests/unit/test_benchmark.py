@@ -92,8 +92,9 @@ def test_a_protocol_splits_a_single_file_and_ranks_the_candidates_that_are_liste
     lists = [f"{user} {items.split()[1]} 100 101 102" for user, items in enumerate_lines(files)]
     (files / "lists.txt").write_text("\n".join(lists))
     found = called(
-        "popularity,rp3beta", "--train", files / "train.txt", "--protocol", "ncf", "--json",
+        "popularity,rp3beta,auto", "--train", files / "train.txt", "--protocol", "ncf", "--json",
         "--candidates", files / "lists.txt", "--no-baselines", "--no-choose",
+        "--set", "auto.dimension=4", "--set", "auto.epochs=1", "--set", "auto.weight=1",
     )  # fmt: skip
     assert found.exit_code == 0, found.output
     result = json.loads(found.stdout)
@@ -101,6 +102,8 @@ def test_a_protocol_splits_a_single_file_and_ranks_the_candidates_that_are_liste
     rows = {row["model"]: row["figures"] for row in result["models"]}
     # Items 100 to 102 are no items of the data, so each positive is alone and first.
     assert rows["rp3beta"]["hit_rate@10"] == rows["rp3beta"]["ndcg@10"] == 1.0
+    # A model that chooses for lists of some length is told theirs.
+    assert result["models"][2]["parameters"]["among"] == 4
     assert {
         row["name"] for row in json.loads(RUN.invoke(app, ["benchmark", "protocols", "--json"]).stdout)
     } > {

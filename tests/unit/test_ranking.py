@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse as sp
 
 from gds_pipelines.models.kernels import exact_dot, keep_largest
-from gds_pipelines.ranking import reorder, top_k, top_k_of_sums
+from gds_pipelines.ranking import above_in_sums, reorder, top_k, top_k_of_sums
 
 
 @pytest.mark.parametrize("k", [1, 5, 40])
@@ -40,6 +40,25 @@ def test_top_k_of_sums_equals_top_k_of_each_sum():
         expected, _ = top_k(first * factors[factor] + near * second + popular * third, 7, exclude)
         assert found[at].tolist() == expected.tolist()
     assert (found[:, 3] == -1).all()
+
+
+def test_above_in_sums_counts_what_is_ranked_before_each_wanted_item():
+    rng = np.random.default_rng(5)
+    first, second = rng.integers(-2, 3, (2, 9, 30)).astype(np.float32)  # with ties
+    factors, third = rng.random((2, 30)).astype(np.float32), rng.standard_normal(30).astype(np.float32)
+    factor_of = np.array([1, 0, 1])
+    weights = np.array([(0, 0), (1.5, 0), (0.5, -2)], np.float32)
+    cells = rng.random((9, 30))
+    exclude, wanted = sp.csr_array(cells < 0.4), sp.csr_array(cells > 0.9)
+    found = above_in_sums(first, factors, second, third, factor_of, weights, wanted, exclude)
+    rows, columns = wanted.nonzero()
+    assert found.shape == (3, len(rows))
+    assert len(rows) > 5
+    for at, (factor, (near, popular)) in enumerate(zip(factor_of, weights, strict=True)):
+        score = first * factors[factor] + near * second + popular * third
+        for place, (row, column) in enumerate(zip(rows, columns, strict=True)):
+            free = [score[row, j] for j in range(30) if not exclude[row, j]]
+            assert found[at, place] == sum(one > score[row, column] for one in free)
 
 
 def test_reorder_puts_ties_by_smaller_index_and_gaps_last():
