@@ -2,11 +2,13 @@
 package io.gnn4j.evaluate;
 
 import io.gnn4j.recommend.Deadline;
+import io.gnn4j.recommend.ModelParts;
+import io.gnn4j.recommend.ModelParts.VectorModel;
 import io.gnn4j.recommend.Parallel;
 import io.gnn4j.recommend.Popularity;
+import io.gnn4j.recommend.RecommendCall;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.Recommender;
-import io.gnn4j.recommend.Recommender.VectorModel;
 import io.gnn4j.task.Task;
 import java.util.Arrays;
 import java.util.List;
@@ -59,8 +61,9 @@ public final class BlendRanker implements Ranker {
         var found = new long[ids.size()][config.topK()];
         var counts = new int[ids.size()];
         // Whoever asked hears of an end between two pieces; a helper's thread must not look at the transaction.
-        new Recommender(store, task, config, vectors, null, null, id -> null, () -> popularity, System::currentTimeMillis,
-            new Deadline(0, System::nanoTime), () -> { })
+        var call = new RecommendCall(
+            store, task, config, System::currentTimeMillis, new Deadline(0, System::nanoTime), () -> { });
+        new Recommender(call, new ModelParts(vectors, null, null, id -> null), () -> popularity)
             .recommend(ids).forEachRemaining(row -> {
                 var at = ids.indexOf(row.source());
                 found[at][counts[at]++] = row.node();

@@ -5,11 +5,13 @@ import io.gnn4j.artefact.Manifest;
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.graph.LiveGraph;
 import io.gnn4j.recommend.Deadline;
+import io.gnn4j.recommend.ModelParts;
+import io.gnn4j.recommend.ModelParts.VectorModel;
 import io.gnn4j.recommend.RankedModel;
+import io.gnn4j.recommend.RecommendCall;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.Recommender;
 import io.gnn4j.recommend.Recommender.Recommendation;
-import io.gnn4j.recommend.Recommender.VectorModel;
 import io.gnn4j.registry.ServedModel;
 import io.gnn4j.task.Task;
 import java.util.Collections;
@@ -111,9 +113,10 @@ public class RecommendProcedure {
                 call.encoder(model, task, asked.context().length > 0, asked.maxDegree()), call.table(model, task.recommend()),
                 model.similarity().equals("cosine"), call.scan(asked.concurrency()));
         }
-        var rows = new Recommender(call.graph(), task, asked, vectors, ranked, call.reranker(asked, task),
-            call.itemVectors(asked, model, task.recommend()), call.popularity(task), System::currentTimeMillis, deadline, call.guard())
-            .recommend(ids);
+        var parts = new ModelParts(
+            vectors, ranked, call.reranker(asked, task), call.itemVectors(asked, model, task.recommend()));
+        var lists = new RecommendCall(call.graph(), task, asked, System::currentTimeMillis, deadline, call.guard());
+        var rows = new Recommender(lists, parts, call.popularity(task)).recommend(ids);
         return vectors != null && Manifest.ITEM_PROPAGATION.equals(model.contract()) && model.propagation().finished()
             ? toldCold(rows, call.graph(), model.contextProperty()) : rows;
     }

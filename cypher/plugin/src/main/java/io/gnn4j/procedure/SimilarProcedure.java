@@ -3,11 +3,11 @@ package io.gnn4j.procedure;
 
 import io.gnn4j.extension.GnnContext;
 import io.gnn4j.recommend.Candidates.Candidate;
+import io.gnn4j.recommend.ModelParts.VectorModel;
 import io.gnn4j.recommend.Neighbours;
 import io.gnn4j.recommend.RankedModel;
 import io.gnn4j.recommend.RecommendConfig;
 import io.gnn4j.recommend.Recommender;
-import io.gnn4j.recommend.Recommender.VectorModel;
 import io.gnn4j.recommend.SourceEncoder;
 import io.gnn4j.task.Task;
 import java.util.Iterator;

@@ -3,7 +3,7 @@ package io.gnn4j.recommend;
 
 import io.gnn4j.recommend.Candidates.Candidate;
 import io.gnn4j.recommend.ExactScan.Query;
-import io.gnn4j.recommend.Recommender.VectorModel;
+import io.gnn4j.recommend.ModelParts.VectorModel;
 import io.gnn4j.task.Task;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 package io.gnn4j.recommend;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
+import io.gnn4j.recommend.ModelParts.VectorModel;
 import io.gnn4j.recommend.Recommender.Recommendation;
-import io.gnn4j.recommend.Recommender.VectorModel;
 import io.gnn4j.task.Task;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
@@ -15,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.collections.impl.factory.primitive.LongSets;
 import org.junit.jupiter.api.Test;
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** What a time budget leaves out, and in which order; the answers themselves are compared with an oracle elsewhere. */
 class RecommenderTest {
@@ -63,8 +62,10 @@ class RecommenderTest {
         USERS.forEach((item, users) -> popularity.set(item, users.length));
         var deadline = new Deadline(config.timeBudgetMillis(), nanos::get);
         nanos.addAndGet(spent * 1_000_000);
-        var rows = new Recommender(store(), TASK, config, new VectorModel(encoder, table, false, new ExactScan(Parallel.none())), null,
-            reranker, id -> null, () -> popularity, () -> 0, deadline, () -> { }).recommend(List.of(1L));
+        var vectors = new VectorModel(encoder, table, false, new ExactScan(Parallel.none()));
+        var call = new RecommendCall(store(), TASK, config, () -> 0, deadline, () -> { });
+        var rows = new Recommender(call, new ModelParts(vectors, null, reranker, id -> null), () -> popularity)
+            .recommend(List.of(1L));
         var found = new ArrayList<Recommendation>();
         rows.forEachRemaining(found::add);
         return found;
