@@ -162,6 +162,17 @@ def random(
     return _by_rank(interactions, order, test, validation, words, down=rounding == "down")
 
 
+def one_each(interactions: Interactions, *, seed: int = 0) -> Split:
+    """One pair of each user to choose on, as validation part: the newest where there are times, else drawn
+    at random."""
+    made = (
+        leave_last(interactions, 1, validation=0)
+        if interactions.timed
+        else leave_one(interactions, seed=seed)
+    )
+    return made.choosing()
+
+
 def leave_one(interactions: Interactions, *, seed: int = 0) -> Split:
     """One pair of each user who has several is test, drawn at random; nothing is validation."""
     draw = np.random.default_rng(seed).random(len(interactions))

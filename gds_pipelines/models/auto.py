@@ -10,10 +10,10 @@ The vectors know what is similar, the walk what is near; in logits they add up. 
 a part of train, one thing after the other: setting of ``fism`` and weight; exponents of the walk; freshness,
 where there are times; popularity. Each has to earn its place: a step that does not raise the mean of
 recall@20 and nDCG@20 by ``GAIN`` is not taken. That part is the newest fifth of each user's pairs where there
-are times, else ``splits.holdout``. Where lists are made out of ``among`` items, what is raised is the mean of
-1 / log2(1 + the rank to expect there). The test part is never touched. The artefact holds the vectors, f in
-their length, and names sources, weights and rule: the database walks live relationships and adds up the same
-score.
+are times, else ``splits.holdout``. Where lists are out of ``among`` items, it is ``splits.one_each``, and
+what is raised is the mean of 1 / log2(1 + the rank to expect there). The test part is never touched. The
+artefact holds the vectors, f in their length, and names sources, weights and rule: the database walks live
+relationships and adds up the same score.
 Source: own; the walk after Paudel et al. 2017 and Cooper et al. 2014 (RP3beta, P3alpha).
 """
 
@@ -123,7 +123,12 @@ class Auto(Recommender):
         if self._open():
             parts = (interactions, validation)
             if validation is None or not len(validation):
-                held = held_out(interactions, self.seed)
+                few = self.parameters.among is not None
+                held = (
+                    splits.one_each(interactions, seed=self.seed)
+                    if few
+                    else held_out(interactions, self.seed)
+                )
                 parts = (held.train, held.validation)
             self._choice, tried = self._chosen(*parts, options)
         encoder = self._encoder(interactions, options, "fism", self._choice.encoder)

@@ -79,7 +79,7 @@ class MFFism(FoldInRecommender):
         if None in weights:
             train, held = interactions, validation
             if held is None or not len(held):
-                parts = held_out(interactions, self.seed)
+                parts = splits.one_each(interactions, seed=self.seed)
                 train, held = parts.train, parts.validation
             sources = self._sources(train, options, "weighing-")
             weights, tried = self._chosen(train, held, sources, weights, self.parameters.among)
@@ -205,10 +205,3 @@ def evened(users: NDArray[np.float32], items: NDArray[np.float32]) -> Vectors:
     deviation = np.sqrt(np.maximum(((wide @ spread) * wide).sum(axis=1), 0.0))
     deviation[deviation < 1e-9] = 1.0
     return (wide / deviation[:, None]).astype(np.float32), items
-
-
-def held_out(interactions: Interactions, seed: int) -> splits.Split:
-    """The part of train that the weight is chosen on, as its validation part."""
-    if interactions.timed:
-        return splits.leave_last(interactions, 1, validation=0).choosing()
-    return splits.leave_one(interactions, seed=seed).choosing()

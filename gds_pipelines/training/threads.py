@@ -16,6 +16,7 @@ def use_threads(count: int | None) -> None:
     import numba
     import threadpoolctl
 
+    # numba first: as it starts its threads it sets the number of all OpenMP, torch's as well.
+    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
     torch.set_num_threads(count)
     threadpoolctl.threadpool_limits(count, user_api="blas")
-    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))

@@ -261,3 +261,18 @@ def test_what_a_machine_or_a_learner_has_not_is_refused_in_words():
     with pytest.raises(InvalidInput) as caught:
         train(manual, replace(QUIET, devices=2, accumulate=2, clip_norm=1.0))
     assert len(caught.value.faults) == 3
+
+
+def test_the_threads_that_are_asked_for_are_those_that_are_taken():
+    """In a process of its own, where torch has computed and numba has not: as that starts its threads it sets
+    torch's, too."""
+    program = (
+        "import torch; torch.get_num_threads(); "
+        "from gds_pipelines.training import use_threads; use_threads(1); "
+        "import numba; print(torch.get_num_threads(), numba.get_num_threads())"
+    )
+    many = os.environ | {"OMP_NUM_THREADS": "3", "NUMBA_NUM_THREADS": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=many, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1", "1"]

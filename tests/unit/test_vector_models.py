@@ -7,7 +7,7 @@ import pytest
 import torch
 from awkward_interactions import awkward, dense_graph
 
-from gds_pipelines import models
+from gds_pipelines import models, splits
 from gds_pipelines.interactions import Histories, Interactions
 from gds_pipelines.training import TrainingOptions
 
@@ -170,10 +170,10 @@ def test_mf_fism_adds_up_what_its_sources_say_equally_loud():
 
 
 def test_mf_fism_takes_the_weights_that_rank_held_out_pairs_best():
-    from gds_pipelines.models.mf_fism import WEIGHTS, MFFism, held_out
+    from gds_pipelines.models.mf_fism import WEIGHTS, MFFism
 
     data = awkward()
-    held = held_out(data, 4)
+    held = splits.one_each(data, seed=4)
     rng = np.random.default_rng(8)
     sources = [(rng.standard_normal((40, 3)), rng.standard_normal((30, 3))) for _ in range(3)]
     first, second, third = (users @ items.T for users, items in sources)
@@ -200,10 +200,10 @@ def test_mf_fism_takes_the_weights_that_rank_held_out_pairs_best():
 
 
 def test_mf_fism_chooses_for_lists_out_of_few_items_by_the_rank_to_expect_there():
-    from gds_pipelines.models.mf_fism import WEIGHTS, gains, held_out
+    from gds_pipelines.models.mf_fism import WEIGHTS, gains
 
     data = awkward()
-    held = held_out(data, 4)
+    held = splits.one_each(data, seed=4)
     rng = np.random.default_rng(9)
     sources = [(rng.standard_normal((40, 3)), rng.standard_normal((30, 3))) for _ in range(2)]
     user = int(np.flatnonzero(held.validation.user_degrees)[0])
@@ -218,14 +218,12 @@ def test_mf_fism_chooses_for_lists_out_of_few_items_by_the_rank_to_expect_there(
 
 
 def test_held_out_pairs_of_mf_fism_leave_a_user_something_and_are_the_newest():
-    from gds_pipelines.models.mf_fism import held_out
-
     data = awkward()
-    held = held_out(data, 4)
+    held = splits.one_each(data, seed=4)
     # Who has a single pair keeps it.
     assert held.train.user_degrees[1] == 1
     timed = replace(data, times=np.arange(len(data)))
-    newest = held_out(timed, 4)
+    newest = splits.one_each(timed, seed=4)
     for user in np.flatnonzero(newest.validation.user_degrees):
         own = newest.train.times[newest.train.user_index == user]
         assert newest.validation.times[newest.validation.user_index == user] > own.max()
