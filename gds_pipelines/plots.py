@@ -93,21 +93,47 @@ def _bars(pyplot: Any, rows: Sequence[Mapping[str, Any]], figures: Sequence[str]
 
 
 def _time(pyplot: Any, rows: Sequence[Mapping[str, Any]], name: str, title: str) -> Any:
-    picture, axis = pyplot.subplots(figsize=(5.6, 3.6))
+    picture, axis = pyplot.subplots(figsize=(7.2, 4.8))
+    # Many methods have nothing to train; the axis is logarithmic.
+    places = {row["model"]: (max(row["seconds"]["fit"], 0.01), row["figures"][name]) for row in rows}
     for row in rows:
-        # Many methods have nothing to train; the axis is logarithmic.
-        seconds = max(row["seconds"]["fit"], 0.01)
-        axis.plot(seconds, row["figures"][name], "o", color=BASELINE if row["baseline"] else MODEL)
-        axis.annotate(
-            row["model"], (seconds, row["figures"][name]), xytext=(4, 4), textcoords="offset points"
-        )
+        axis.plot(*places[row["model"]], "o", color=BASELINE if row["baseline"] else MODEL)
     axis.set_xscale("log")
     axis.set_xlabel("seconds of training")
     axis.set_ylabel(name)
     axis.margins(0.16)
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_title(title, fontsize=10)
+    _label_apart(axis, places)
     return picture
+
+
+def _label_apart(axis: Any, places: Mapping[str, tuple[float, float]]) -> None:
+    """Write names beside their points, each at the nearest place where it covers no other name and no point.
+
+    A thin line leads to a name that had to move.
+    """
+    axis.figure.draw_without_rendering()
+    points = axis.transData.transform(list(places.values()))
+    taken = []
+    for (label, place), point in zip(places.items(), points, strict=True):
+        near = sorted(
+            ((dx, dy) for dx in range(-160, 161, 8) for dy in range(-120, 121, 3)),
+            key=lambda by: (abs(by[0] - 6) + abs(by[1]), by),
+        )
+        text = axis.annotate(label, place, xytext=(6, 0), textcoords="offset points", fontsize=8, va="center")
+        box = text.get_window_extent()
+        scale = axis.figure.dpi / 72
+        for dx, dy in near:
+            moved = box.translated(scale * (dx - 6), scale * dy)
+            if not (any(moved.overlaps(one) for one in taken) or moved.padded(6).count_contains(points)):
+                text.set_position((dx, dy))
+                taken.append(moved)
+                if abs(dx - 6) + abs(dy) > 6:
+                    end = (moved.x0 if moved.x0 > point[0] else moved.x1, (moved.y0 + moved.y1) / 2)
+                    line = axis.transData.inverted().transform([point, end])
+                    axis.plot(*line.T, color="0.5", linewidth=0.6, zorder=0)
+                break
 
 
 def _learning(pyplot: Any, rows: Sequence[Mapping[str, Any]], title: str) -> Any:
