@@ -76,12 +76,34 @@ def export(
     examples = [_as_arrays(inputs, signature) for inputs in given]
     if not examples:
         raise ExportError("Export failed", ["give at least one example"])
-    model = to_onnx(module, examples[0], signature)
-    parity.compare(module, model, [*examples, *contract_examples(manifest)], tolerance)
+    examples += contract_examples(manifest)
+    model = to_onnx(module, traceable(examples, signature), signature)
+    parity.compare(module, model, examples, tolerance)
     names = [entry["name"] for entry in signature["outputs"]]
     outputs = dict(zip(names, parity.run_torch(module, examples[0]), strict=True))
     complete = {**manifest, "golden": golden.sample(examples[0], outputs)}
     return assemble(complete, {MODEL_FILE: model, **(files or {})})
+
+
+def traceable(
+    examples: Sequence[Mapping[str, NDArray]], signature: Mapping[str, Any]
+) -> Mapping[str, NDArray]:
+    """The first example whose free dimensions are all above 1, or the first of all.
+
+    Of a free dimension that is 0 or 1 torch concludes here and there that it always is: an encoder whose
+    example had a single sender of a type could not be given two.
+    """
+
+    def tells_apart(example: Mapping[str, NDArray]) -> bool:
+        sizes = zip((array.shape for array in example.values()), signature["inputs"], strict=True)
+        return all(
+            size > 1
+            for shape, entry in sizes
+            for size, fixed in zip(shape, entry["shape"], strict=True)
+            if fixed is None
+        )
+
+    return next(filter(tells_apart, examples), examples[0])
 
 
 def block_signature(module: torch.nn.Module, manifest: Mapping[str, Any]) -> dict[str, Any]:

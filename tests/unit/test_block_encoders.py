@@ -20,7 +20,7 @@ from gds_pipelines.models.neighbourhoods import (
 from model_export import export, open_session
 from model_export.block_schema import BlockSchema, Feature, NodeType
 from model_export.block_schema import Relation as BlockRelation
-from model_export.padded_blocks import Drawn, build, faults_of
+from model_export.padded_blocks import Drawn, build, faults_of, golden_inputs
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -71,13 +71,8 @@ def test_a_vector_does_not_depend_on_who_shares_the_batch(kind):
     assert together == pytest.approx(np.array(alone), abs=1e-6)
 
 
-@pytest.mark.parametrize(("kind", "fanouts"), [("gat", (3,)), ("hgt", (3,))])
-def test_an_exported_encoder_answers_like_torch_on_real_blocks(kind, fanouts):
-    """Export itself compares 1, 64 and 1,024 seeds, isolated nodes, empty relations and missing values."""
-    data = shop()
-    graph = graph_of(data, fanouts, behaviours=1)
-    encoder = shaken(kind, graph.schema)
-    manifest = {
+def manifest_of(kind, schema):
+    return {
         "contract": "padded-blocks/1",
         "model": kind,
         "createdAt": "2026-01-01T00:00:00Z",
@@ -87,9 +82,17 @@ def test_an_exported_encoder_answers_like_torch_on_real_blocks(kind, fanouts):
         "task": {},
         "training": {"graph": {}, "cutoff": None, "seed": 1, "hyperparameters": {}},
         "metrics": [],
-        **graph.schema.to_manifest(),
+        **schema.to_manifest(),
     }
-    artefact = export(encoder, None, manifest)
+
+
+@pytest.mark.parametrize(("kind", "fanouts"), [("gat", (3,)), ("hgt", (3,))])
+def test_an_exported_encoder_answers_like_torch_on_real_blocks(kind, fanouts):
+    """Export itself compares 1, 64 and 1,024 seeds, isolated nodes, empty relations and missing values."""
+    data = shop()
+    graph = graph_of(data, fanouts, behaviours=1)
+    encoder = shaken(kind, graph.schema)
+    artefact = export(encoder, None, manifest_of(kind, graph.schema))
     blocks = graph.batch(np.arange(USERS_N), np.arange(ITEMS_N), 5)
     found = open_session(artefact.model).run(blocks.take(encoder.tensors))["embedding"]
     with torch.no_grad():
@@ -172,3 +175,25 @@ def test_an_encoder_reads_a_third_label_and_relationship_properties_and_is_expor
         vectors.append(found)
     changed = np.abs(vectors[0] - vectors[1]).max(axis=1) > 1e-4
     assert changed.tolist() == [True, False, False]  # only user 0 bought item 1
+
+
+def test_an_encoder_whose_made_up_example_has_a_single_sender_is_exported():
+    """torch takes a dimension that is 1 in what it traces for one that always is."""
+    schema = BlockSchema(
+        types=(
+            NodeType("Item", "id", tuple(Feature(f"item{at}", "number") for at in range(2))),
+            NodeType("User", "id", tuple(Feature(f"user{at}", "number") for at in range(3))),
+        ),
+        relations=(
+            BlockRelation("User", "BUY", "Item", "out"),
+            BlockRelation("Item", "BUY", "User", "in"),
+        ),
+        fanouts=((4, 2), (4, 2)),
+        seeds=("Item", "User"),
+        layers=2,
+        random_seed=1,
+    )
+    assert golden_inputs(schema, ["hop_n1_1"])["hop_n1_1"].shape == (1,)
+    encoder = BlockEncoder("hgt", schema, 8, heads=2, seed=1)
+    # The export itself compares batches of every size with torch, and refuses what differs.
+    assert export(encoder, None, manifest_of("hgt", schema)).manifest["model"] == "hgt"
