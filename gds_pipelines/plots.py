@@ -116,11 +116,9 @@ def _label_apart(axis: Any, places: Mapping[str, tuple[float, float]]) -> None:
     axis.figure.draw_without_rendering()
     points = axis.transData.transform(list(places.values()))
     taken = []
+    steps = ((dx, dy) for dx in range(-160, 161, 8) for dy in range(-120, 121, 3))
+    near = sorted(steps, key=lambda by: (abs(by[0] - 6) + abs(by[1]), by))
     for (label, place), point in zip(places.items(), points, strict=True):
-        near = sorted(
-            ((dx, dy) for dx in range(-160, 161, 8) for dy in range(-120, 121, 3)),
-            key=lambda by: (abs(by[0] - 6) + abs(by[1]), by),
-        )
         text = axis.annotate(label, place, xytext=(6, 0), textcoords="offset points", fontsize=8, va="center")
         box = text.get_window_extent()
         scale = axis.figure.dpi / 72

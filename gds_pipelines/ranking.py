@@ -6,6 +6,8 @@ the scan, the excluded items skipped by walking their ascending list alongside.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba as nb
 import numpy as np
 import scipy.sparse as sp
@@ -81,19 +83,22 @@ def _select(scores, pointer, excluded, floor, items, values):
         _select_row(scores[r], excluded[pointer[r] : pointer[r + 1]], floor, values[r], items[r])
 
 
+@nb.njit(cache=True, nogil=True)
+def _sum_row(first, factor, second, third, weights, row):
+    for j in range(len(row)):
+        row[j] = first[j] * factor[j] + weights[0] * second[j]
+    if weights[1] != 0:
+        for j in range(len(row)):
+            row[j] += weights[1] * third[j]
+
+
 @nb.njit(parallel=True, cache=True, nogil=True)
 def _select_sums(first, factors, second, third, factor_of, weights, pointer, excluded, items):
-    width = first.shape[1]
     for r in nb.prange(len(first)):
-        row = np.empty(width, np.float32)
+        row = np.empty(first.shape[1], np.float32)
         values = np.empty(items.shape[2], np.float32)
         for c in range(len(factor_of)):
-            factor = factors[factor_of[c]]
-            for j in range(width):
-                row[j] = first[r, j] * factor[j] + weights[c, 0] * second[r, j]
-            if weights[c, 1] != 0:
-                for j in range(width):
-                    row[j] += weights[c, 1] * third[j]
+            _sum_row(first[r], factors[factor_of[c]], second[r], third, weights[c], row)
             _select_row(row, excluded[pointer[r] : pointer[r + 1]], np.float32(-np.inf), values, items[c, r])
 
 
@@ -101,21 +106,36 @@ def _select_sums(first, factors, second, third, factor_of, weights, pointer, exc
 def _count_above(
     first, factors, second, third, factor_of, weights, pointer, excluded, of_row, wanted, counts
 ):
-    width = first.shape[1]
     for r in nb.prange(len(first)):
-        row = np.empty(width, np.float32)
+        row = np.empty(first.shape[1], np.float32)
         for c in range(len(factor_of)):
-            factor = factors[factor_of[c]]
-            for j in range(width):
-                row[j] = first[r, j] * factor[j] + weights[c, 0] * second[r, j] + weights[c, 1] * third[j]
+            _sum_row(first[r], factors[factor_of[c]], second[r], third, weights[c], row)
             for p in range(of_row[r], of_row[r + 1]):
                 value = row[wanted[p]]
                 above = 0
-                for j in range(width):
+                for j in range(len(row)):
                     above += row[j] > value
                 for e in range(pointer[r], pointer[r + 1]):
                     above -= row[excluded[e]] > value
                 counts[c, p] = above
+
+
+class Sums(NamedTuple):
+    """first * factors[f] + w * second + v * third for C choices of f, w and v, made by rows and never kept.
+
+    Args:
+        first, second: [B, I].
+        factors: [F, I]; third: [I].
+        factor_of: [C] rows of ``factors``.
+        weights: [C, 2], w and v.
+    """
+
+    first: NDArray[np.float32]
+    factors: NDArray[np.float32]
+    second: NDArray[np.float32]
+    third: NDArray[np.float32]
+    factor_of: NDArray[np.int64]
+    weights: NDArray[np.float32]
 
 
 def top_k(
@@ -143,53 +163,24 @@ def top_k(
     return items, values
 
 
-def top_k_of_sums(
-    first: NDArray[np.float32],
-    factors: NDArray[np.float32],
-    second: NDArray[np.float32],
-    third: NDArray[np.float32],
-    factor_of: NDArray[np.int64],
-    weights: NDArray[np.float32],
-    k: int,
-    exclude: sp.csr_array | None = None,
-) -> NDArray[np.int64]:
-    """``top_k`` of first * factors[f] + w * second + v * third for many choices of f, w and v.
-
-    Each sum is made row by row and never kept.
-
-    Args:
-        first, second: [B, I].
-        factors: [F, I]; third: [I].
-        factor_of: [C] rows of ``factors``.
-        weights: [C, 2], w and v.
-    Returns:
-        [C, B, K] items, -1 = no candidate.
-    """
-    items = np.full((len(factor_of), len(first), k), -1, np.int64)
-    _select_sums(first, factors, second, third, factor_of, weights, *_excluded(exclude, len(first)), items)
+def top_k_of_sums(sums: Sums, k: int, exclude: sp.csr_array | None = None) -> NDArray[np.int64]:
+    """``top_k`` of each choice: [C, B, K] items, -1 = no candidate."""
+    rows = len(sums.first)
+    items = np.full((len(sums.factor_of), rows, k), -1, np.int64)
+    _select_sums(*sums, *_excluded(exclude, rows), items)
     return items
 
 
-def above_in_sums(
-    first: NDArray[np.float32],
-    factors: NDArray[np.float32],
-    second: NDArray[np.float32],
-    third: NDArray[np.float32],
-    factor_of: NDArray[np.int64],
-    weights: NDArray[np.float32],
-    wanted: sp.csr_array,
-    exclude: sp.csr_array | None = None,
-) -> NDArray[np.int64]:
-    """How many items of its row stand above each wanted one, in the sums of ``top_k_of_sums``.
+def above_in_sums(sums: Sums, wanted: sp.csr_array, exclude: sp.csr_array | None = None) -> NDArray[np.int64]:
+    """How many items of its row stand above each wanted one, for each choice.
 
     Args:
         wanted: [B, I], P stored entries, none of them excluded.
     Returns:
         [C, P] counts of items that are not excluded, in the order of the stored entries.
     """
-    counts = np.zeros((len(factor_of), wanted.nnz), np.int64)
-    sums = (first, factors, second, third, factor_of, weights)
-    _count_above(*sums, *_excluded(exclude, len(first)), wanted.indptr, wanted.indices, counts)
+    counts = np.zeros((len(sums.factor_of), wanted.nnz), np.int64)
+    _count_above(*sums, *_excluded(exclude, len(sums.first)), wanted.indptr, wanted.indices, counts)
     return counts
 
 

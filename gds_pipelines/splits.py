@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gds_pipelines.errors import InvalidInput, PipelineError
-from gds_pipelines.interactions import Interactions
+from gds_pipelines.interactions import Interactions, every_nth
 
 _OF_NODES = ("item_features", "user_features", "item_ids", "user_ids", "surroundings")
 
@@ -171,6 +171,15 @@ def one_each(interactions: Interactions, *, seed: int = 0) -> Split:
         else leave_one(interactions, seed=seed)
     )
     return made.choosing()
+
+
+def users_to_choose_on(
+    train: Interactions, held: Interactions, *, cells: int, most: int
+) -> NDArray[np.int64]:
+    """Users with pairs in both parts, evenly thinned to what ``cells`` scores of all items allow: 100 to
+    ``most``."""
+    users = np.flatnonzero((held.user_degrees > 0) & (train.user_degrees > 0))
+    return every_nth(users, int(np.clip(cells // max(1, train.n_items), 100, most)))
 
 
 def leave_one(interactions: Interactions, *, seed: int = 0) -> Split:

@@ -27,13 +27,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from gds_pipelines import metrics, splits
-from gds_pipelines.interactions import Histories, Interactions, every_nth
+from gds_pipelines.interactions import Histories, Interactions
 from gds_pipelines.models.base import ModelInfo, Recommender
 from gds_pipelines.models.fism import FISM, FISMParameters
 from gds_pipelines.models.kernels import exact_dot, walk_rows
 from gds_pipelines.models.parameters import Parameters, param
 from gds_pipelines.models.payload import ItemPropagation
-from gds_pipelines.ranking import above_in_sums, top_k_of_sums
+from gds_pipelines.ranking import Sums, above_in_sums, top_k_of_sums
 from gds_pipelines.training import TrainingOptions
 
 WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -123,12 +123,8 @@ class Auto(Recommender):
         if self._open():
             parts = (interactions, validation)
             if validation is None or not len(validation):
-                few = self.parameters.among is not None
-                held = (
-                    splits.one_each(interactions, seed=self.seed)
-                    if few
-                    else held_out(interactions, self.seed)
-                )
+                cut = held_out if self.parameters.among is None else splits.one_each
+                held = cut(interactions, seed=self.seed)
                 parts = (held.train, held.validation)
             self._choice, tried = self._chosen(*parts, options)
         encoder = self._encoder(interactions, options, "fism", self._choice.encoder)
@@ -212,11 +208,10 @@ class Auto(Recommender):
     ) -> tuple[Choice, int]:
         """The best choice on the held-out part, and how many were tried; of equals the first."""
         start, given = self._given(), self.parameters
-        users = np.flatnonzero((held.user_degrees > 0) & (train.user_degrees > 0))
+        users = splits.users_to_choose_on(train, held, cells=CHOICE_CELLS, most=16_000)
         if not len(users):
             return start, 0
-        most = int(np.clip(CHOICE_CELLS // max(1, train.n_items), 100, 16_000))
-        search = _Search(self, train, held, every_nth(users, most))
+        search = _Search(self, train, held, users)
         usual = FISMParameters()
         tries: list[tuple[tuple[str, float], ...]] = [()]
         names = ("temperature", "length", "source_power")
@@ -342,9 +337,7 @@ class _Search:
     def take(self, choices: Iterator[Choice]) -> None:
         """Try choices; the best of them stays if it is better than the one that stood by ``GAIN``."""
         listed = list(choices)
-        values = np.zeros(len(listed))
-        for at, one in enumerate(self._values(listed)):
-            values[at] = one
+        values = self._values(listed)
         self.tried += len(listed)
         best = int(values.argmax())
         if values[best] > max(self.value, 0.0) * GAIN or self.value == -np.inf:
@@ -364,19 +357,18 @@ class _Search:
         among = model.parameters.among
         for block in model._blocks(self.users):
             histories = train.histories(block, model.history_limit)
-            scores = (model._logits(histories), lengths, np.log(model._walks(histories)), model._popular)
+            logits, near = model._logits(histories), np.log(model._walks(histories))
+            sums = Sums(logits, lengths, near, model._popular, length_of, weights)
             if among is not None:
-                above = above_in_sums(
-                    *scores, length_of, weights, self.held.matrix[block], train.matrix[block]
-                )
+                above = above_in_sums(sums, self.held.matrix[block], train.matrix[block])
                 totals += metrics.gain_among(above, train.n_items, among).sum(axis=1)
                 continue
-            lists = top_k_of_sums(*scores, length_of, weights, width, train.matrix[block])
+            lists = top_k_of_sums(sums, width, train.matrix[block])
             held = self.held.user_degrees[block]
             for at, items in enumerate(lists):
                 places = block[:, None] * train.n_items + items
-                near = np.minimum(np.searchsorted(self.wanted, places), len(self.wanted) - 1)
-                hits = (self.wanted[near] == places) & (items >= 0)
+                nearest = np.minimum(np.searchsorted(self.wanted, places), len(self.wanted) - 1)
+                hits = (self.wanted[nearest] == places) & (items >= 0)
                 totals[at] += metrics.recall(hits, held).sum() + metrics.ndcg(hits, held).sum()
         return totals
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gds_pipelines import metrics, splits
-from gds_pipelines.interactions import Interactions, every_nth
+from gds_pipelines.interactions import Interactions
 from gds_pipelines.models.base import ModelInfo
 from gds_pipelines.models.fism import FISM
 from gds_pipelines.models.ials import IALS, FoldInRecommender
@@ -132,11 +132,10 @@ class MFFism(FoldInRecommender):
         """
         weights = [1.0 if one is None else float(one) for one in given]
         open_ = [at for at, one in enumerate(given) if one is None]
-        users = np.flatnonzero((held.user_degrees > 0) & (train.user_degrees > 0))
+        users = splits.users_to_choose_on(train, held, cells=CHOICE_CELLS, most=10_000)
         if not len(users):
             return tuple(weights), 0
-        most = int(np.clip(CHOICE_CELLS // max(1, train.n_items), 100, 10_000))
-        users, tried, still = every_nth(users, most), 0, 0
+        tried, still = 0, 0
         for turn in range(TURNS * len(open_)):
             at = open_[turn % len(open_)]
             best = WEIGHTS[int(gains(train, held, users, sources, weights, at, among).argmax())]

@@ -152,18 +152,7 @@ def test_an_encoder_reads_a_third_label_and_relationship_properties_and_is_expor
     encoder = BlockEncoder(
         "graphsage", schema, 8, heads=2, edge_moments={0: (torch.tensor([1.0, 5.0]), torch.ones(2))}
     ).eval()
-    manifest = {
-        "contract": "padded-blocks/1",
-        "model": "graphsage",
-        "createdAt": "2026-01-01T00:00:00Z",
-        "gnn4jVersion": "0",
-        "dimension": 8,
-        "similarity": "cosine",
-        "task": {},
-        "training": {"graph": {}, "cutoff": None, "seed": 1, "hyperparameters": {}},
-        "metrics": [],
-        **schema.to_manifest(),
-    }
+    manifest = manifest_of("graphsage", schema) | {"similarity": "cosine"}
     session = open_session(export(encoder, None, manifest).model)
     vectors, stored = [], []
     for values in (np.array([[1.0, 5.0]] * 3), np.array([[1.0, 5.0], [np.nan, 9.0], [1.0, 5.0]])):

@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse as sp
 
 from gds_pipelines.models.kernels import exact_dot, keep_largest
-from gds_pipelines.ranking import above_in_sums, reorder, top_k, top_k_of_sums
+from gds_pipelines.ranking import Sums, above_in_sums, reorder, top_k, top_k_of_sums
 
 
 @pytest.mark.parametrize("k", [1, 5, 40])
@@ -35,7 +35,7 @@ def test_top_k_of_sums_equals_top_k_of_each_sum():
     left_out = rng.random((12, 50)) < 0.8
     left_out[3] = True
     exclude = sp.csr_array(left_out)
-    found = top_k_of_sums(first, factors, second, third, factor_of, weights, 7, exclude)
+    found = top_k_of_sums(Sums(first, factors, second, third, factor_of, weights), 7, exclude)
     for at, (factor, (near, popular)) in enumerate(zip(factor_of, weights, strict=True)):
         expected, _ = top_k(first * factors[factor] + near * second + popular * third, 7, exclude)
         assert found[at].tolist() == expected.tolist()
@@ -50,7 +50,7 @@ def test_above_in_sums_counts_what_is_ranked_before_each_wanted_item():
     weights = np.array([(0, 0), (1.5, 0), (0.5, -2)], np.float32)
     cells = rng.random((9, 30))
     exclude, wanted = sp.csr_array(cells < 0.4), sp.csr_array(cells > 0.9)
-    found = above_in_sums(first, factors, second, third, factor_of, weights, wanted, exclude)
+    found = above_in_sums(Sums(first, factors, second, third, factor_of, weights), wanted, exclude)
     rows, columns = wanted.nonzero()
     assert found.shape == (3, len(rows))
     assert len(rows) > 5

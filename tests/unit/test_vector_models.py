@@ -217,7 +217,7 @@ def test_mf_fism_chooses_for_lists_out_of_few_items_by_the_rank_to_expect_there(
         assert gain == pytest.approx(1 / np.log2(2 + above * 10 / 29), rel=1e-6)
 
 
-def test_held_out_pairs_of_mf_fism_leave_a_user_something_and_are_the_newest():
+def test_one_pair_of_each_leaves_a_user_something_and_is_the_newest():
     data = awkward()
     held = splits.one_each(data, seed=4)
     # Who has a single pair keeps it.
