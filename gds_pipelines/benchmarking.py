@@ -30,9 +30,6 @@ from gds_pipelines.splits import Audit
 from gds_pipelines.training import TrainingOptions
 from gds_pipelines.tuning import Tuned
 
-RATING_BASELINES = ("mean-ratings",)
-"""Stand beside models that predict ratings, where the ranking baselines cannot."""
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -151,7 +148,7 @@ def compare(
     everything = [*names, *(name for name in beside if name not in names)]
     for name in everything:  # all faults before the first hour of work
         one = models.recommender(name)(settings.get(name), seed=seed)
-        if protocol.kind == "ratings" and "ratings" not in one.info.needs:
+        if protocol.kind == "ratings" and not one.info.rates:
             raise InvalidInput(f"Model '{name}'", ["it ranks and does not predict ratings; take mf-ratings"])
     measured: dict[str, Measured] = {}
     for name in everything:
@@ -202,7 +199,7 @@ def compare(
 
 def baselines_of(protocol: Protocol) -> tuple[str, ...]:
     """The baselines that stand beside every model of a protocol."""
-    return RATING_BASELINES if protocol.kind == "ratings" else models.BASELINES
+    return models.RATING_BASELINES if protocol.kind == "ratings" else models.BASELINES
 
 
 def row(name: str, one: Measured, protocol: Protocol, parts: Parts, k: Sequence[int]) -> dict[str, Any]:

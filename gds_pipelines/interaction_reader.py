@@ -19,6 +19,7 @@ from gds_pipelines.graph_data import GraphData
 from gds_pipelines.graph_reader import read_graph
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.node_features import NodeFeatures
+from gds_pipelines.projection import RATING
 from gds_pipelines.queries import query
 from gds_pipelines.surroundings import FIRST, ITEMS, USERS, OtherNodes, OtherRelation, Surroundings
 from gds_pipelines.task import Task
@@ -34,6 +35,7 @@ def read_interactions(
     *,
     features: bool = False,
     surroundings: bool = False,
+    ratings: Mapping[str, str] | None = None,
     grant: Mapping[str, Any] | None = None,
 ) -> Interactions:
     """The reduced pairs of a projection made by ``projection.project(task)``.
@@ -45,12 +47,13 @@ def read_interactions(
         features: read the task's features, too.
         surroundings: read the nodes of ``alsoLabels`` for which the task names a key, and the relationships
             of ``alsoTypes`` between labels that are read; with features where ``features`` is set.
+        ratings: as ``projection.project`` took them: weights of these behaviours are what was rated.
         grant: as ``read_graph`` takes it.
     Returns:
         All nodes of both labels, with degree 0 where nothing links them; weight = the largest and
         time = the latest of a pair; times are None where the task names no ``timeProperty``.
     Raises:
-        PipelineError: the projection lacks a behaviour, or relationships lack their time.
+        PipelineError: the projection lacks a behaviour, or relationships lack their time or rating.
     """
     others = [label for label in task.also_labels if surroundings and label in task.key]
     graph = read_graph(
@@ -61,10 +64,13 @@ def read_interactions(
         relationship_types=[*task.via, *(task.also_types if surroundings else ())],
         label_priority=task.labels if surroundings else (),
         node_properties=[],
-        relationship_properties=[task.time_property] if task.time_property else [],
+        relationship_properties=[
+            *([task.time_property] if task.time_property else []),
+            *([RATING] if ratings else []),
+        ],
         grant=grant,
     )
-    users, items, weights, times, kinds = _pairs(graph, task)
+    users, items, weights, times, kinds = _pairs(graph, task, ratings or {})
     found = Interactions.from_indices(
         users,
         items,
@@ -92,7 +98,9 @@ def read_interactions(
     return replace(found, **read)
 
 
-def _pairs(graph: GraphData, task: Task) -> tuple[NDArray, NDArray, NDArray, NDArray | None, NDArray]:
+def _pairs(
+    graph: GraphData, task: Task, ratings: Mapping[str, str]
+) -> tuple[NDArray, NDArray, NDArray, NDArray | None, NDArray]:
     """User, item, weight, time and number of the behaviour of every relationship: [M] each, times or None."""
     users, items, weights, times, kinds = [], [], [], [], []
     for at, (name, behaviour) in enumerate(task.via.items()):
@@ -114,7 +122,11 @@ def _pairs(graph: GraphData, task: Task) -> tuple[NDArray, NDArray, NDArray, NDA
             users.append(ends[0])
             items.append(ends[1])
             kinds.append(np.full(len(table), at, np.uint32))
-            weights.append(np.full(len(table), behaviour.weight, np.float32))
+            weights.append(
+                _rated(table.properties[RATING], name, ratings[name])
+                if name in ratings
+                else np.full(len(table), behaviour.weight, np.float32)
+            )
             if task.time_property:
                 times.append(_millis(table.properties[task.time_property], name, task.time_property))
     return (
@@ -201,6 +213,16 @@ def _by_id(
         record = connection.execute(statement, ids=chunk, **parameters)[0]
         found.update(zip(record["ids"], record[column], strict=True))
     return found
+
+
+def _rated(values: NDArray[np.float64], name: str, property_name: str) -> NDArray[np.float32]:
+    bad = int((~(np.isfinite(values) & (values > 0))).sum())
+    if bad:
+        raise PipelineError(
+            f"{bad:,} of {len(values):,} '{name}' relationships have no rating above 0 in `{property_name}`. "
+            f"Give each one, or take '{name}' out of the task's `ratings`."
+        )
+    return values.astype(np.float32)
 
 
 def _millis(values: NDArray[np.float64], name: str, property_name: str) -> NDArray[np.int64]:

@@ -154,16 +154,19 @@ def evaluate_clicks(
     )
 
 
-def evaluate_ratings(model, test: Interactions, *, threshold: float = 4.0, seed: int = 0) -> PairEvaluation:
+def evaluate_ratings(
+    model, test: Interactions, *, threshold: float | None = 4.0, seed: int = 0
+) -> PairEvaluation:
     """Error of predicted ratings, and how well they tell liked from not liked at ``threshold``.
 
     Args:
         model: one whose scores are on the scale of the ratings (``needs`` names 'ratings').
         test: the weights are the true ratings.
+        threshold: from which rating on something is liked; None leaves those figures out.
     Raises:
         InvalidInput: the model ranks and does not rate.
     """
-    if "ratings" not in model.info.needs:
+    if not model.info.rates:
         raise InvalidInput(
             f"Model '{model.info.name}'", ["it ranks and does not predict ratings; take mf-ratings"]
         )
@@ -174,11 +177,12 @@ def evaluate_ratings(model, test: Interactions, *, threshold: float = 4.0, seed:
 
     def measured(rows: NDArray[np.int64]) -> dict[str, float]:
         gap = scores[rows] - truth[rows]
+        errors = {"rmse": float(np.sqrt((gap**2).mean())), "mae": float(np.abs(gap).mean())}
+        if threshold is None:
+            return errors
         liked, said = truth[rows] >= threshold, scores[rows] >= threshold
         both = (liked & said).sum()
-        return {
-            "rmse": float(np.sqrt((gap**2).mean())),
-            "mae": float(np.abs(gap).mean()),
+        return errors | {
             "precision": float(both / max(said.sum(), 1)),
             "recall": float(both / max(liked.sum(), 1)),
             "accuracy": float((liked == said).mean()),

@@ -22,6 +22,8 @@ from gds_pipelines.queries import query
 from gds_pipelines.task import Task
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+RATING = "gnn_rating"
+"""What ratings are called in a projection, whatever their property is."""
 _NO_WEIGHT, _NO_TIME = "gnn_no_weight", "gnn_no_time"
 _NUMBER_LISTS = {f"LIST<{kind}>" for kind in ("INTEGER", "FLOAT", "INTEGER32", "FLOAT32", "NOTHING")}
 
@@ -43,9 +45,11 @@ class Projected:
 
 
 @contextmanager
-def projected(connection: Connection, task: Task, name: str | None = None) -> Iterator[str]:
+def projected(
+    connection: Connection, task: Task, name: str | None = None, *, ratings: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Project, give the graph's name, drop it at the end whatever happened."""
-    made = project(connection, task, name or f"gnn_task_{secrets.token_hex(4)}")
+    made = project(connection, task, name or f"gnn_task_{secrets.token_hex(4)}", ratings=ratings)
     try:
         yield made.name
     finally:
@@ -59,6 +63,7 @@ def project(
     *,
     properties: Mapping[str, Sequence[str]] | None = None,
     reverse: bool = False,
+    ratings: Mapping[str, str] | None = None,
 ) -> Projected:
     """Project the whole of a task.
 
@@ -67,6 +72,7 @@ def project(
         properties: node properties by label, numbers or lists of numbers, as ``features.encode`` gives them.
             A node without one has NaN, the smallest INTEGER, or no list.
         reverse: also every relationship the other way round, as ``rev_<TYPE>``.
+        ratings: by direct behaviour a property of its relationships that comes along, NaN where one has none.
     Raises:
         InvalidInput: labels, types, properties or constraints that are not there, a time that is no INTEGER,
             a name in use; all at once, before anything is projected.
@@ -74,7 +80,9 @@ def project(
     """
     client = connection.gds()
     properties = {label: list(names) for label, names in (properties or {}).items() if names}
+    ratings = ratings or {}
     faults = faults_of(connection, task) + _property_faults(connection, task, properties)
+    faults += _rating_faults(connection, ratings)
     if client.graph.list(name):
         faults.append(
             f"the graph '{name}' exists already; take another name, or: CALL gds.graph.drop('{name}')"
@@ -94,7 +102,11 @@ def project(
     # asks that the name is known.
     connection.execute("CALL db.createProperty($name)", name=_NO_WEIGHT)
     relationships = {
-        one: {"type": one, "orientation": "NATURAL", "properties": _relationship_properties(task, one)}
+        one: {
+            "type": one,
+            "orientation": "NATURAL",
+            "properties": _relationship_properties(task, one, ratings),
+        }
         for one in [*task.via, *task.also_types]
     }
     if reverse:
@@ -210,7 +222,7 @@ def faults_of(connection: Connection, task: Task) -> list[str]:
 
 
 def _time_faults(connection: Connection, name: str, time: str) -> list[str]:
-    kinds = connection.execute(query("read_time_types", type=name, time=time))[0]["kinds"]
+    kinds = connection.execute(query("read_value_types", type=name, property=time))[0]["kinds"]
     wrong = [kind for kind in kinds if not kind.startswith("INTEGER")]
     if not wrong:
         return []
@@ -222,6 +234,18 @@ def _time_faults(connection: Connection, name: str, time: str) -> list[str]:
         f"'{name}'.{time} is {', '.join(wrong)}; times are INTEGER epoch milliseconds UTC. Convert with: "
         f"{convert}"
     ]
+
+
+def _rating_faults(connection: Connection, ratings: Mapping[str, str]) -> list[str]:
+    faults = []
+    for name, held in ratings.items():
+        kinds = connection.execute(query("read_value_types", type=name, property=held))[0]["kinds"]
+        plain = sorted({kind.replace(" NOT NULL", "") for kind in kinds})
+        if not plain:
+            faults.append(f"no relationship '{name}' has the property '{held}', which is to hold its rating")
+        elif not set(plain) <= {"INTEGER", "FLOAT"}:
+            faults.append(f"'{name}'.{held} is {' and '.join(plain)}; ratings are INTEGER or FLOAT")
+    return faults
 
 
 def _property_faults(
@@ -247,13 +271,17 @@ def _property_faults(
     return faults
 
 
-def _relationship_properties(task: Task, one: str) -> dict[str, dict[str, object]]:
+def _relationship_properties(
+    task: Task, one: str, ratings: Mapping[str, str]
+) -> dict[str, dict[str, object]]:
     behaviour = task.via.get(one)
     weight = behaviour.weight if behaviour else 1.0
     found = {"weight": {"property": _NO_WEIGHT, "defaultValue": weight}}
     if task.time_property:
         # GDS keeps properties as doubles: milliseconds stay exact until the year 287396.
         found[task.time_property] = {"property": task.time_property, "defaultValue": float("nan")}
+    if one in ratings:
+        found[RATING] = {"property": ratings[one], "defaultValue": float("nan")}
     return found
 
 

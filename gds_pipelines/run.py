@@ -27,6 +27,7 @@ from gds_pipelines.interactions import Interactions
 from gds_pipelines.metrics import METRICS
 from gds_pipelines.models.base import Recommender
 from gds_pipelines.models.warm_start import StartVectors
+from gds_pipelines.pair_evaluation import evaluate_ratings
 from gds_pipelines.splits import Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import CHECKPOINT, TrainingOptions
@@ -84,7 +85,8 @@ class Measured:
 
     Args:
         name: of the model.
-        figures: means by names like ``recall@20``; empty where nothing was held out.
+        figures: means by names like ``recall@20``, of models of ratings ``rmse`` and ``mae``; empty where
+            nothing was held out.
         train_seconds, evaluate_seconds: wall clock.
         users: users with something to find.
     """
@@ -160,10 +162,12 @@ class Run:
 
     def manifest_metrics(self) -> list[dict[str, Any]]:
         """The figures as the manifest of an artefact lists them."""
-        return [
-            {"metric": name, "k": int(k), "value": value, "split": self.split, "protocol": "all-ranking"}
-            for name, _, k, value in ((*key.partition("@"), value) for key, value in self.figures().items())
-        ]
+        rows = []
+        for key, value in self.figures().items():
+            name, _, k = key.partition("@")
+            row = {"metric": name, "k": int(k) if k else None, "value": value, "split": self.split}
+            rows.append(row | {"protocol": "all-ranking" if k else "ratings"})
+        return rows
 
     def to_mapping(self) -> dict[str, Any]:
         mapping = asdict(self)
@@ -188,7 +192,7 @@ def execute(
     *,
     parameters: Mapping[str, Any] | None = None,
     split: SplitRequest | Split | None = None,
-    baselines: Sequence[str] = models.BASELINES,
+    baselines: Sequence[str] | None = None,
     refit: bool = True,
     seed: int = 0,
     k: Sequence[int] = DEFAULT_K,
@@ -207,7 +211,8 @@ def execute(
         interactions: the whole.
         split: how the test part is held out, or the parts where they are given already; the kept model is
             refitted on ``interactions`` either way.
-        baselines: names of models to stand beside it; the model itself is not measured twice.
+        baselines: names of models to stand beside it, None takes those that suit it; the model itself is not
+            measured twice.
         refit: what is kept is trained on everything; False keeps the measured model.
         tune: search settings on a part of train first; the best are left in ``tuned.toml`` of the folder, and
             a search that was stopped goes on when the same command is given again. ``parameters`` is not
@@ -227,7 +232,9 @@ def execute(
     options = options or TrainingOptions()
     chosen = models.recommender(model)(parameters, seed=seed)
     check_options(model, options, stop_early=stop_early)
-    others = [models.recommender(name)(seed=seed) for name in baselines if name != model]
+    beside = models.baselines_of(model) if baselines is None else baselines
+    others = [models.recommender(name)(seed=seed) for name in beside if name != model]
+    _check_alike(chosen, others)
     parts = request if isinstance(request, Split) else request.apply(interactions, task, seed)
     audit = splits.audit(
         parts.train, parts.test, same_nodes=task.recommend == task.to, by_time=parts.cutoff is not None
@@ -259,9 +266,14 @@ def execute(
         if not measure:
             table.append(Measured(one.info.name, {}, trained, 0.0, 0))
             continue
-        on_step(f"Ranking all {interactions.n_items:,} items for the test users by {one.info.name}")
-        found = evaluate(one, parts.test, k=k, names=tuple(METRICS))
-        table.append(Measured(one.info.name, found.figures(), trained, found.seconds, len(found.users)))
+        if one.info.rates:
+            on_step(f"Predicting {len(parts.test):,} ratings by {one.info.name}")
+            found = evaluate_ratings(one, parts.test, threshold=None, seed=seed)
+        else:
+            on_step(f"Ranking all {interactions.n_items:,} items for the test users by {one.info.name}")
+            found = evaluate(one, parts.test, k=k, names=tuple(METRICS))
+        users = len(np.unique(found.users))
+        table.append(Measured(one.info.name, found.figures(), trained, found.seconds, users))
         if one is chosen and on_measured is not None:
             on_measured(one, parts)
     if refit and measure:
@@ -334,6 +346,17 @@ def check_options(model: str, options: TrainingOptions, *, stop_early: int | Non
         raise InvalidInput("Training options", faults)
 
 
+def _check_alike(chosen: Recommender, others: Sequence[Recommender]) -> None:
+    """Refuse to put figures of lists and of ratings into one table."""
+    unlike = [one.info.name for one in others if one.info.rates != chosen.info.rates]
+    if unlike:
+        does, do = ("predicts ratings", "rank") if chosen.info.rates else ("ranks", "predict ratings")
+        raise InvalidInput(
+            "Models side by side",
+            [f"'{chosen.info.name}' {does} and {', '.join(unlike)} {do}; measure them in two runs"],
+        )
+
+
 def _epochs(
     model: Recommender, parts: Split, directory: Path, patience: int, options: TrainingOptions
 ) -> int:
@@ -367,7 +390,7 @@ def _tuned(
     given = protocols.Parts(parts.train, parts.validation, parts.test, parts.refit(), parts.description)
     found = tuning.search(
         model,
-        protocols.get("all-ranking"),
+        protocols.get("ratings" if models.recommender(model).info.rates else "all-ranking"),
         given,
         fixed=fixed,
         trials=bounds.trials,

@@ -13,7 +13,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,7 @@ _KEYS = (
     "alsoLabels",
     "alsoTypes",
     "features",
+    "ratings",
 )
 _VIA_KEYS = ("weight", "direction", "through")
 _DURATION = re.compile(
@@ -81,6 +82,8 @@ class Task:
         event_key: what makes two events the same one at ingestion.
         also_labels, also_types: further nodes and relationships the models may read.
         features: properties the models may read, by label.
+        ratings: by type of relationships from ``to`` to ``recommend`` the numeric property that holds what
+            was rated; models that predict ratings learn from these in place of ``via``.
     """
 
     recommend: str
@@ -94,6 +97,7 @@ class Task:
     also_labels: tuple[str, ...] = ()
     also_types: tuple[str, ...] = ()
     features: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    ratings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     # ---------------------------------------------------------------- reading
 
@@ -146,6 +150,7 @@ class Task:
             also_labels=also_labels,
             also_types=reader.texts("alsoTypes"),
             features=reader.features(labels),
+            ratings=reader.ratings(),
         )
         default_event = ["source", "type", "target"] + ([task.time_property] if task.time_property else [])
         object.__setattr__(task, "event_key", reader.texts("eventKey", tuple(default_event), empty=False))
@@ -155,7 +160,7 @@ class Task:
 
     def to_mapping(self) -> dict[str, Any]:
         """The completed map, with camelCase keys, of plain values only (ready for JSON and Cypher)."""
-        return {
+        mapping: dict[str, Any] = {
             "recommend": self.recommend,
             "to": self.to,
             "key": dict(self.key),
@@ -168,6 +173,9 @@ class Task:
             "alsoTypes": list(self.also_types),
             "features": {label: list(properties) for label, properties in self.features.items()},
         }
+        if self.ratings:
+            mapping["ratings"] = dict(self.ratings)
+        return mapping
 
     def __reduce__(self) -> tuple:
         return Task.from_mapping, (self.to_mapping(),)  # read-only maps cannot be pickled themselves
@@ -188,6 +196,30 @@ class Task:
     def weights(self) -> dict[str, float]:
         """Weight by behaviour name."""
         return {name: behaviour.weight for name, behaviour in self.via.items()}
+
+    def of_ratings(self) -> Task:
+        """What models of ratings read: the relationships that hold ratings, or, where the task names none,
+        its behaviours, whose weights are the ratings then.
+
+        Raises:
+            InvalidInput: there is nothing that differs from pair to pair.
+        """
+        if not self.ratings:
+            if len(set(self.weights.values())) > 1:
+                return self
+            raise InvalidInput(
+                "Ratings",
+                [
+                    "the task does not say where they are, and its behaviours all weigh the same. Name the "
+                    "relationships and their property, as ratings: {RATED: 'stars'}; or give `via` weights "
+                    "that tell more from less"
+                ],
+            )
+        kept = {name: self.via.get(name, Behaviour()) for name in self.ratings}
+        plain = {name: Behaviour(direction=behaviour.direction) for name, behaviour in kept.items()}
+        return replace(
+            self, via=plain, seen=tuple(plain), also_labels=(), also_types=(), features=MappingProxyType({})
+        )
 
 
 def duration_millis(text: str) -> int:
@@ -365,6 +397,22 @@ class _Reader:
         return MappingProxyType(
             {label: self.list_of_text(f"`features.{label}`", value) for label, value in raw.items()}
         )
+
+    def ratings(self) -> Mapping[str, str]:
+        raw = self.mapping("ratings", optional=True)
+        if raw is None:
+            return MappingProxyType({})
+        via = self.raw.get("via")
+        for name, value in raw.items():
+            if not isinstance(value, str) or not value.strip():
+                self.faults.append(f"`ratings.{name}` must be the name of a property, found {_kind(value)}.")
+            behaviour = via.get(name) if isinstance(via, Mapping) else None
+            if isinstance(behaviour, Mapping) and behaviour.get("through"):
+                self.faults.append(
+                    f"`ratings` names '{name}', which runs through middle nodes; name the relationship that "
+                    "holds the rating."
+                )
+        return MappingProxyType(dict(raw))
 
 
 def _kind(value: Any) -> str:

@@ -17,14 +17,15 @@ from gds_pipelines.errors import InvalidInput, UnknownName
 from gds_pipelines.interaction_reader import read_interactions
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.models.parameters import Parameters, parse_settings, read_parameters
-from gds_pipelines.run import SPLITS, Run, SplitRequest, check_options, execute
+from gds_pipelines.pair_evaluation import LOWER_IS_BETTER
+from gds_pipelines.run import SPLITS, Measured, Run, SplitRequest, check_options, execute
 from gds_pipelines.splits import Leak, Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
 from gds_pipelines.tuning import Bounds
 
-SHOWN = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
-"""Columns of the table a person sees: as many as a terminal is wide; ``--json`` has them all."""
+SHOWN = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "mae", "rmse")
+"""Columns of the table a person sees, those there are: as many as a terminal is wide; ``--json`` has all."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def train(
     *,
     parameters: Parameters | None = None,
     split: SplitRequest | Sequence[str],
-    baselines: Sequence[str] = models.BASELINES,
+    baselines: Sequence[str] | None = None,
     refit: bool = True,
     seed: int = 1,
     options: TrainingOptions | None = None,
@@ -129,15 +130,31 @@ def train(
     stop_early: int | None = None,
     despite_leak: bool = False,
 ) -> Run:
-    """Project, read, train, measure, keep; the projection is dropped at the end. See ``run.execute``."""
+    """Project, read, train, measure, keep; the projection is dropped at the end. See ``run.execute``.
+
+    A model that predicts ratings reads the task's ``ratings`` in place of its behaviours.
+    """
     check_options(model, options or TrainingOptions(), stop_early=stop_early)
+    rates = models.recommender(model).info.rates
+    read_task = subject.task.of_ratings() if rates else subject.task
+    if rates and not isinstance(split, SplitRequest):
+        raise InvalidInput(
+            "Split",
+            [f"{', '.join(split)} holds test pairs without ratings; choose --split leave-last or random"],
+        )
     if not (despite_leak or isinstance(split, SplitRequest)):
         _check_types(subject.task, split)
     on_step(f"Projecting {subject.name} with GDS")
     features = models.recommender(model).reads_features
     chosen = models.recommender(model)(parameters, seed=seed).parameters
     around = getattr(chosen, "surroundings", False)
-    interactions = read(connection, subject.task, features=features, surroundings=around)
+    interactions = read(
+        connection,
+        read_task,
+        features=features,
+        surroundings=around,
+        ratings=subject.task.ratings if rates else None,
+    )
     if not isinstance(split, SplitRequest):
         on_step(f"Reading the test part ({', '.join(split)})")
         split = _given(connection, subject.task, interactions, split)
@@ -161,23 +178,32 @@ def train(
 
 
 def read(
-    connection: Connection, task: Task, *, features: bool = False, surroundings: bool = False
+    connection: Connection,
+    task: Task,
+    *,
+    features: bool = False,
+    surroundings: bool = False,
+    ratings: Mapping[str, str] | None = None,
 ) -> Interactions:
     """The task's interactions, with its features and surroundings where asked, by a projection that lives as
     long as it is read."""
-    with projection.projected(connection, task) as graph_name:
-        return read_interactions(connection, graph_name, task, features=features, surroundings=surroundings)
+    with projection.projected(connection, task, ratings=ratings) as graph_name:
+        return read_interactions(
+            connection, graph_name, task, features=features, surroundings=surroundings, ratings=ratings
+        )
 
 
 def table(run: Run) -> Table:
     """The figures of a run, the model first, the best of each column in bold."""
-    shown = Table(title=f"{run.split}; all {run.sizes['items']:,} items ranked, training items out")
-    shown.add_column("model")
     columns = _columns(run)
+    ranked = f"all {run.sizes['items']:,} items ranked, training items out"
+    errors = f"errors of {run.sizes.get('test', 0):,} ratings, smaller is better"
+    shown = Table(title=f"{run.split}; {errors if 'rmse' in columns else ranked}")
+    shown.add_column("model")
     for column in columns:
         shown.add_column(column, justify="right")
     shown.add_column("train s", justify="right")
-    best = {column: max(row.figures[column] for row in run.table) for column in columns}
+    best = {column: _best(run, column).figures[column] for column in columns}
     for row in run.table:
         figures = [
             f"[bold]{row.figures[column]:.4f}[/]"
@@ -194,13 +220,18 @@ def behind(run: Run) -> str | None:
     if not (columns := _columns(run)):
         return None
     column, own = columns[-1], run.table[0]
-    best = max(run.table, key=lambda row: row.figures[column])
-    if best.figures[column] <= own.figures[column]:
+    best = _best(run, column)
+    if best.figures[column] == own.figures[column]:
         return None
     return (
         f"{own.name} is behind {best.name} at {column} on this data ({own.figures[column]:.4f} against "
         f"{best.figures[column]:.4f}). `gnn4j models` lists what else can be trained with --model."
     )
+
+
+def _best(run: Run, column: str) -> Measured:
+    best = min if column in LOWER_IS_BETTER else max
+    return best(run.table, key=lambda row: row.figures[column])
 
 
 def _columns(run: Run) -> list[str]:

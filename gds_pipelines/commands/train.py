@@ -44,7 +44,10 @@ def train_command(
     count: Annotated[int, typer.Option(min=1, help="Pairs of each user that leave-last holds out.")] = 1,
     share: Annotated[float, typer.Option(help="Share of each user's pairs that random holds out.")] = 0.2,
     baselines: Annotated[
-        bool, typer.Option(help="Measure popularity, ItemKNN, RP3beta and iALS beside it.")
+        bool,
+        typer.Option(
+            help="Measure popularity, ItemKNN, RP3beta and iALS beside it; mean ratings beside ratings."
+        ),
     ] = True,
     refit: Annotated[
         bool, typer.Option(help="Train what is kept on everything, once it is measured.")
@@ -144,7 +147,7 @@ def train_command(
                 tune=None if tune is None and tune_minutes is None else _bounds(tune, tune_minutes),
                 fixed=training_run.given_settings(set_ or [], parameters),
                 split=request,
-                baselines=models.BASELINES if baselines else (),
+                baselines=None if baselines else (),
                 refit=refit,
                 seed=seed,
                 options=options,

@@ -10,7 +10,7 @@ _GROUPLENS = "GroupLens lets everyone use it for research, not for profit, and n
 
 
 def _movies(**more: Any) -> dict[str, Any]:
-    """What all MovieLens sets recommend: movies, by the ratings of 4 and more."""
+    """What all MovieLens sets recommend: movies, by the ratings of 4 and more; those who predict read all."""
     return {
         "recommend": "Movie",
         "to": "User",
@@ -19,6 +19,7 @@ def _movies(**more: Any) -> dict[str, Any]:
         "timeProperty": "at",
         "alsoLabels": ["Genre"],
         "alsoTypes": ["IN_GENRE"],
+        "ratings": {"LIKED": "rating", "RATED_LOW": "rating"},
         **more,
     }
 

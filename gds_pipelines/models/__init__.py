@@ -24,6 +24,8 @@ DEFAULT_MODEL = "fism"
 ENTRY_POINTS = "gnn4j.models"
 BASELINES = ("popularity", "itemknn", "rp3beta", "ials")
 """Stand beside every measured model, in this order."""
+RATING_BASELINES = ("mean-ratings",)
+"""Stand beside models that predict ratings, where the ranking baselines cannot."""
 
 
 @cache
@@ -69,6 +71,11 @@ def recommender(name: str) -> type[Recommender]:
     if name not in registry():
         raise UnknownName("model", name, registry())
     return registry()[name]
+
+
+def baselines_of(name: str) -> tuple[str, ...]:
+    """What stands beside a model by default."""
+    return RATING_BASELINES if recommender(name).info.rates else BASELINES
 
 
 @cache

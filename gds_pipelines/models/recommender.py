@@ -59,6 +59,11 @@ class ModelInfo:
     kinds: tuple[str, ...] = ("user-item", "item-item")
     trained: bool = True
 
+    @property
+    def rates(self) -> bool:
+        """Whether it predicts ratings, and is measured by their error, not by lists."""
+        return "ratings" in self.needs
+
 
 @dataclass(frozen=True)
 class Recommendations:

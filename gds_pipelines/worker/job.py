@@ -199,6 +199,11 @@ def _candidate(entry: Mapping[str, Any], faults: list[str]) -> Candidate:
     if name not in models.registry():
         faults.append(f"there is no model '{name}'.{did_you_mean(name, models.registry())}")
         return Candidate(name)
+    if models.recommender(name).info.rates:
+        faults.append(
+            f"'{name}' predicts ratings, and a pipeline chooses and judges by lists; take `gnn4j train TASK "
+            f"--model {name}`, then export and deploy"
+        )
     fixed: dict[str, Any] = {}
     ranges: dict[str, tuple[Any, ...]] = {}
     for key, value in _map(entry.get("config")).items():

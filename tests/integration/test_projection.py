@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gds_pipelines import projection
+from gds_pipelines import projection, training_run
 from gds_pipelines.connection import Connection, Target
-from gds_pipelines.errors import InvalidInput
+from gds_pipelines.errors import InvalidInput, PipelineError
 from gds_pipelines.interaction_reader import read_interactions
 from gds_pipelines.task import Task
 
@@ -75,6 +75,44 @@ def test_a_behaviour_that_points_at_the_user_and_one_through_orders(connection):
         }
     )
     assert pairs(connection, task) == {("a", 7): (1.0, 20), ("b", 3): (0.9, 60), ("b", 7): (0.9, 50)}
+
+
+def test_models_of_ratings_read_what_was_rated_and_say_what_is_missing(connection, server):
+    server.execute(
+        "MATCH (a:User {id: 'a'}), (b:User {id: 'b'}), (x:Item {id: 7}), (y:Item {id: 3}) "
+        "CREATE (a)-[:RATED {at: 1, stars: 4}]->(x), (a)-[:RATED {at: 2, stars: 2.5}]->(y), "
+        "(y)-[:RATED_BY {at: 3, mark: 1}]->(b)"
+    )
+    task = Task.from_mapping(
+        TASK
+        | {
+            "via": {"BUY": 1.0, "RATED_BY": {"direction": "in"}},
+            "ratings": {"RATED": "stars", "RATED_BY": "mark"},
+        }
+    )
+    try:
+        found = training_run.read(connection, task.of_ratings(), ratings=task.ratings)
+        rated = {
+            (str(found.user_keys[user]), int(found.item_keys[item])): (float(stars), int(at))
+            for user, item, stars, at in zip(
+                found.user_index, found.matrix.indices, found.matrix.data, found.times, strict=True
+            )
+        }
+        assert rated == {("a", 7): (4.0, 1), ("a", 3): (2.5, 2), ("b", 3): (1.0, 3)}
+        assert pairs(connection, task) == {("a", 7): (1.0, 20), ("b", 3): (1.0, 3)}
+        server.execute("MATCH (:User {id: 'a'})-[r:RATED]->(:Item {id: 3}) REMOVE r.stars")
+        with pytest.raises(
+            PipelineError, match="1 of 2 'RATED' relationships have no rating above 0 in `stars`"
+        ):
+            training_run.read(connection, task.of_ratings(), ratings=task.ratings)
+        wrong = Task.from_mapping(task.to_mapping() | {"ratings": {"RATED": "stasr", "RATED_BY": "text"}})
+        server.execute("MATCH ()-[r:RATED_BY]->() SET r.text = 'good'")
+        with pytest.raises(InvalidInput) as caught:
+            training_run.read(connection, wrong.of_ratings(), ratings=wrong.ratings)
+        assert "no relationship 'RATED' has the property 'stasr'" in str(caught.value)
+        assert "'RATED_BY'.text is STRING; ratings are INTEGER or FLOAT" in str(caught.value)
+    finally:
+        server.execute("MATCH ()-[r:RATED|RATED_BY]->() DELETE r")
 
 
 def test_the_projection_is_gone_afterwards_even_after_an_error(connection, server):

@@ -13,6 +13,7 @@ from gds_pipelines.run import Run, SplitRequest, execute
 from gds_pipelines.splits import Leak, Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
+from gds_pipelines.tuning import Bounds
 
 QUIET = TrainingOptions(tensorboard=False)
 
@@ -66,6 +67,37 @@ def test_the_figures_are_those_of_the_evaluation_called_by_hand(task, interactio
     assert {(row["metric"], row["k"]) for row in run.manifest_metrics()} == {
         (name.split("@")[0], int(name.split("@")[1])) for name in by_hand
     }
+
+
+def test_a_model_of_ratings_is_measured_by_its_errors_beside_mean_ratings(task, tmp_path):
+    rng = np.random.default_rng(5)
+    users, items = np.divmod(rng.permutation(80 * 40)[:1500], 40)
+    stars = np.clip(3 + (users % 3) - (items % 4) * 0.5 + rng.normal(0, 0.2, 1500), 0.5, 5)
+    rated = Interactions.from_indices(users, items, stars, user_keys=np.arange(80), item_keys=np.arange(40))
+    given = {"dimension": 4, "sweeps": 12, "samples": 4}
+    split = SplitRequest("random", share=0.1)
+    run = execute(rated, task, "mf-ratings", tmp_path, parameters=given, split=split, seed=3, options=QUIET)
+    assert [row.name for row in run.table] == ["mf-ratings", "mean-ratings"]
+    parts = split.apply(rated, task, 3)
+    gap = (
+        recommender("mean-ratings")(seed=3)
+        .fit(parts.train)
+        .ratings(parts.test.user_index, parts.test.matrix.indices)
+        - parts.test.matrix.data
+    )
+    assert run.table[1].figures == pytest.approx(
+        {"rmse": np.sqrt((gap**2).mean()), "mae": np.abs(gap).mean()}
+    )
+    assert run.table[0].users == len(np.unique(parts.test.user_index))
+    assert [{**row, "value": None} for row in run.manifest_metrics()] == [
+        {"metric": name, "k": None, "value": None, "split": run.split, "protocol": "ratings"}
+        for name in ("rmse", "mae")
+    ]
+    with pytest.raises(InvalidInput, match="'mf-ratings' predicts ratings and popularity rank"):
+        execute(rated, task, "mf-ratings", tmp_path, baselines=("popularity",), options=QUIET)
+    found = tmp_path / "tuned"
+    execute(rated, task, "mf-ratings", found, split=split, tune=Bounds(2, None), fixed=given, options=QUIET)
+    assert "mean of rmse and mae" in (found / "tuned.toml").read_text()
 
 
 def test_a_finished_run_leaves_no_checkpoint_that_would_refuse_the_next(task, interactions, tmp_path):

@@ -41,6 +41,27 @@ def test_the_map_of_the_design_is_read():
     assert pickle.loads(pickle.dumps(task)) == task
 
 
+def test_ratings_stand_beside_the_behaviours_and_take_their_place_for_models_of_ratings():
+    task = Task.from_mapping(
+        FULL | {"via": {"LIKED": {"direction": "in"}}, "seen": None, "ratings": {"LIKED": "r", "RATED": "r"}}
+    )
+    assert Task.from_mapping(task.to_mapping()) == task
+    rated = task.of_ratings()
+    assert {name: (one.weight, one.direction) for name, one in rated.via.items()} == {
+        "LIKED": (1.0, "in"),
+        "RATED": (1.0, "out"),
+    }
+    assert (rated.features, rated.also_types, rated.time_property) == ({}, (), "at")
+    assert "ratings" not in Task.from_mapping(SMALL).to_mapping()
+
+
+def test_without_ratings_different_weights_are_the_ratings_and_equal_ones_are_refused():
+    task = Task.from_mapping(FULL)
+    assert task.of_ratings() == task
+    with pytest.raises(InvalidInput, match=r"weigh the same.*ratings: \{RATED: 'stars'\}"):
+        Task.from_mapping(SMALL).of_ratings()
+
+
 def test_a_behaviour_may_run_through_a_middle_node():
     task = Task.from_mapping(SMALL | {"via": {"BUY": {"weight": 2, "through": ["PLACED", "CONTAINS"]}}})
     assert task.via["BUY"].through == ("PLACED", "CONTAINS")
@@ -56,6 +77,7 @@ def test_all_faults_are_named_at_once_with_suggestions():
         "horizon": "P1M",
         "seen": ["BYU"],
         "features": {"Item": "price"},
+        "ratings": {"RATED": 5},
     }
     with pytest.raises(InvalidInput) as caught:
         Task.from_mapping(wrong)
@@ -72,6 +94,7 @@ def test_all_faults_are_named_at_once_with_suggestions():
         "`horizon` needs `timeProperty`",
         "`seen` names 'BYU', which is not in `via`. Did you mean 'BUY'?",
         "`features.Item` must be a list of non-empty texts",
+        "`ratings.RATED` must be the name of a property, found a number (5).",
     ):
         assert expected in text
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gds_pipelines.run import Measured, Run
-from gds_pipelines.training_run import behind
+from gds_pipelines.training_run import behind, table
 
 
 def run(*rows: tuple[str, dict[str, float]]) -> Run:
@@ -20,6 +20,17 @@ def run(*rows: tuple[str, dict[str, float]]) -> Run:
 def test_a_model_that_loses_is_said_to_lose(best, sentence):
     found = behind(run(("fism", {"ndcg@20": 0.3}), ("other", {"ndcg@20": 0.1}), ("walk", {"ndcg@20": best})))
     assert (found is None) if sentence is None else found.startswith(sentence)
+
+
+def test_errors_of_ratings_are_best_where_they_are_small():
+    means, better = ("means", {"mae": 0.7, "rmse": 0.9}), ("better", {"mae": 0.6, "rmse": 0.8})
+    assert behind(run(better, means)) is None
+    assert behind(run(means, better)).startswith(
+        "means is behind better at rmse on this data (0.9000 against"
+    )
+    shown = table(run(better, means))
+    assert shown.title == "by time; errors of 0 ratings, smaller is better"
+    assert list(shown.columns[2].cells) == ["[bold]0.8000[/]", "0.9000"]
 
 
 def test_nothing_is_said_where_nothing_was_measured():

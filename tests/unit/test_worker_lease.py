@@ -255,13 +255,23 @@ def test_all_faults_of_a_job_are_told_at_once():
                 {"model": "fismm", "config": {}},
                 {"model": "mf-bpr", "config": {"dimension": {"range": [9, 2]}}},
                 {"model": "mf-bpr", "config": {"dimensoin": 4}},
+                {"model": "mf-ratings"},
             ],
         },
     )
     with pytest.raises(InvalidInput) as caught:
         Job.of(faulty)
     told = str(caught.value)
-    for part in ("`to`", "modelName", "byMoon", "maybe", "Did you mean 'fism'", "[low, high]", "`dimensoin`"):
+    for part in (
+        "`to`",
+        "modelName",
+        "byMoon",
+        "maybe",
+        "Did you mean 'fism'",
+        "[low, high]",
+        "`dimensoin`",
+        "predicts ratings",
+    ):
         assert part in told, part
 
 

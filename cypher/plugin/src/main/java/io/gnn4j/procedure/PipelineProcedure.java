@@ -27,7 +27,8 @@ import org.neo4j.procedure.Procedure;
 public class PipelineProcedure {
     private static final String TASK = "{ recommend :: STRING (label), to :: STRING (label), via :: MAP (weight by relationship type),"
         + " key :: MAP (property by label; may be left out where one property is unique), timeProperty :: STRING, horizon :: STRING,"
-        + " seen :: LIST<STRING>, alsoLabels :: LIST<STRING>, alsoTypes :: LIST<STRING>, features :: MAP }";
+        + " seen :: LIST<STRING>, alsoLabels :: LIST<STRING>, alsoTypes :: LIST<STRING>, features :: MAP,"
+        + " ratings :: MAP (property by relationship type, for models that predict ratings) }";
 
     @Context
     public GnnContext gnn;

@@ -73,6 +73,7 @@ public record Task(
         if (timeProperty != null) {
             defaultEvent.add(timeProperty);
         }
+        checkRatings(map);
         return new Task(
             recommend,
             to,
@@ -198,6 +199,14 @@ public record Task(
             features.put(label, given.getStrings(label, List.of()));
         }
         return Collections.unmodifiableMap(features);
+    }
+
+    /** What is rated is read where models are trained; the database answers without it. */
+    private static void checkRatings(ConfigMap map) {
+        var given = map.getMap("ratings");
+        for (var type : given.keys()) {
+            name(given, type);
+        }
     }
 
     private static void known(ConfigMap map, String key, String label, List<String> labels) {

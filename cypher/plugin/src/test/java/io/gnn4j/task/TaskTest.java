@@ -20,7 +20,8 @@ class TaskTest {
                 "VIEW", 0.1,
                 "LIKED_BY", Map.of("weight", 2L, "direction", "in"),
                 "BUY", Map.of("through", List.of("PLACED", "CONTAINS"))),
-            "timeProperty", "at"));
+            "timeProperty", "at",
+            "ratings", Map.of("VIEW", "stars")));
         assertThat(task.via().get("VIEW")).isEqualTo(new Behaviour("VIEW", 0.1, false, List.of("VIEW")));
         assertThat(task.via().get("LIKED_BY")).isEqualTo(new Behaviour("LIKED_BY", 2, true, List.of("LIKED_BY")));
         assertThat(task.via().get("BUY").pathFrom(true)).containsExactly("PLACED", "CONTAINS");
@@ -37,7 +38,8 @@ class TaskTest {
             "to", "User",
             "via", Map.of("BUY", 0L, "ORDER", Map.of("through", List.of("PLACED"), "wieght", 1L)),
             "horizon", "P1M",
-            "seen", List.of("BYU"))))
+            "seen", List.of("BYU"),
+            "ratings", Map.of("BUY", " "))))
             .asInstanceOf(InstanceOfAssertFactories.throwable(InvalidConfiguration.class))
             .extracting(InvalidConfiguration::faults, InstanceOfAssertFactories.list(String.class))
             .anySatisfy(fault -> assertThat(fault).isEqualTo("`recommend` is missing: name a label."))
@@ -48,7 +50,8 @@ class TaskTest {
             .anySatisfy(fault -> assertThat(fault).contains("'P1M' is not a duration"))
             .anySatisfy(fault -> assertThat(fault).startsWith("`horizon` needs `timeProperty`"))
             .anySatisfy(fault -> assertThat(fault).startsWith("`seen` names 'BYU', which is not in `via`. Did you mean `BUY`?"))
-            .hasSize(8);
+            .anySatisfy(fault -> assertThat(fault).startsWith("`ratings.BUY` is empty"))
+            .hasSize(9);
     }
 
     @Test
