@@ -233,8 +233,8 @@ def execute(
     chosen = models.recommender(model)(parameters, seed=seed)
     check_options(model, options, stop_early=stop_early)
     beside = models.baselines_of(model) if baselines is None else baselines
+    check_alike(model, beside)
     others = [models.recommender(name)(seed=seed) for name in beside if name != model]
-    _check_alike(chosen, others)
     parts = request if isinstance(request, Split) else request.apply(interactions, task, seed)
     audit = splits.audit(
         parts.train, parts.test, same_nodes=task.recommend == task.to, by_time=parts.cutoff is not None
@@ -346,14 +346,19 @@ def check_options(model: str, options: TrainingOptions, *, stop_early: int | Non
         raise InvalidInput("Training options", faults)
 
 
-def _check_alike(chosen: Recommender, others: Sequence[Recommender]) -> None:
-    """Refuse to put figures of lists and of ratings into one table."""
-    unlike = [one.info.name for one in others if one.info.rates != chosen.info.rates]
+def check_alike(model: str, others: Sequence[str]) -> None:
+    """Refuse to put figures of lists and of ratings into one table.
+
+    Raises:
+        InvalidInput: with the models that are of the other kind.
+    """
+    rates = models.recommender(model).info.rates
+    unlike = [name for name in others if models.recommender(name).info.rates != rates]
     if unlike:
-        does, do = ("predicts ratings", "rank") if chosen.info.rates else ("ranks", "predict ratings")
+        does, do = ("predicts ratings", "rank") if rates else ("ranks", "predict ratings")
         raise InvalidInput(
             "Models side by side",
-            [f"'{chosen.info.name}' {does} and {', '.join(unlike)} {do}; measure them in two runs"],
+            [f"'{model}' {does} and {', '.join(unlike)} {do}; measure them in two runs"],
         )
 
 

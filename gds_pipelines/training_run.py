@@ -18,7 +18,7 @@ from gds_pipelines.interaction_reader import read_interactions
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.models.parameters import Parameters, parse_settings, read_parameters
 from gds_pipelines.pair_evaluation import LOWER_IS_BETTER
-from gds_pipelines.run import SPLITS, Measured, Run, SplitRequest, check_options, execute
+from gds_pipelines.run import SPLITS, Measured, Run, SplitRequest, check_alike, check_options, execute
 from gds_pipelines.splits import Leak, Split
 from gds_pipelines.task import Task
 from gds_pipelines.training import TrainingOptions
@@ -135,6 +135,7 @@ def train(
     A model that predicts ratings reads the task's ``ratings`` in place of its behaviours.
     """
     check_options(model, options or TrainingOptions(), stop_early=stop_early)
+    check_alike(model, baselines or ())
     rates = models.recommender(model).info.rates
     read_task = subject.task.of_ratings() if rates else subject.task
     if rates and not isinstance(split, SplitRequest):

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from gds_pipelines.console import fail_in_words, out, print_json
 
@@ -36,28 +37,36 @@ def models_command(
             mark = " (default)" if row["name"] == models.DEFAULT_MODEL else ""
             contract = row["contract"] or "none needed"
             figures = "\n".join(_figures(row["measured"]))
-            table.add_row(f"[bold]{row['name']}[/]{mark}", row["title"], contract, figures)
+            table.add_row(f"[bold]{row['name']}[/]{mark}", _what(row), contract, figures)
         out.print(table)
         if name:
             _details(rows[0])
 
 
+def _what(row: dict) -> str:
+    """Title, source, what it is for and what it reads."""
+    kinds, needs = " and ".join(row["kinds"]), ", ".join(row["needs"])
+    return f"{row['title']}\n[dim]{escape(row['source'])}\n{kinds}; reads {needs}[/]"
+
+
 def _figures(measured: list[dict]) -> list[str]:
-    """A line for each figure of each protocol, the mean where several seeds were measured."""
-    values: dict[tuple[str, str, str], list[float]] = {}
+    """A line for each protocol with its figures, the mean where several seeds were measured."""
+    values: dict[tuple[str, str], dict[str, list[float]]] = {}
     for entry in measured:
-        values.setdefault((entry["data"], entry["protocol"], entry["figure"]), []).append(entry["value"])
-    return [
-        f"{data}, {protocol}: {figure} {sum(found) / len(found):.4f}"
-        + (f" (mean of {len(found)})" if len(found) > 1 else "")
-        for (data, protocol, figure), found in values.items()
-    ]
+        of_protocol = values.setdefault((entry["data"], entry["protocol"]), {})
+        of_protocol.setdefault(entry["figure"], []).append(entry["value"])
+    lines = []
+    for (data, protocol), figures in values.items():
+        means = ", ".join(f"{name} {sum(found) / len(found):.4f}" for name, found in figures.items())
+        seeds = max(len(found) for found in figures.values())
+        lines.append(f"{data}, {protocol}: {means}" + (f" (mean of {seeds})" if seeds > 1 else ""))
+    return lines
 
 
 def _details(row: dict) -> None:
     from rich.table import Table
 
-    out.print(f"\nSource: {row['source']}\nNeeds: {', '.join(row['needs'])}\n")
+    out.print()
     if not row["parameters"]:
         out.print("No hyper-parameters.")
         return

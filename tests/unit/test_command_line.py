@@ -1,6 +1,7 @@
 """The command line as a whole: help, errors, exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -94,3 +95,16 @@ def test_the_plugin_needs_a_directory_that_exists(tmp_path, monkeypatch):
     result = runner.invoke(app, ["server", "plugin", "--to", str(tmp_path / "nowhere")])
     assert result.exit_code == 1
     assert "is not a directory" in result.stderr
+
+
+def test_models_are_listed_with_source_kinds_what_they_read_and_figures():
+    shown = " ".join(runner.invoke(app, ["models", "mf-ratings"], env={"COLUMNS": "200"}).stdout.split())
+    for part in (
+        "Salakhutdinov & Mnih 2008",
+        "vectors/1",
+        "user-item and item-item",
+        "reads interactions, ratings",
+    ):
+        assert part in shown
+    assert re.search(r"movielens-1m, ratings: rmse 0\.\d{4}, mae 0\.\d{4} \(mean of 3\)", shown)
+    assert "samples" in shown
