@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import highlights
+from gds_pipelines import models
 
 HERE = Path(__file__).parent
 PAGE = HERE / "RESULTS.md"
@@ -41,9 +42,13 @@ def read(root: Path = HERE) -> list[dict[str, Any]]:
 def page(results: Iterable[Mapping[str, Any]]) -> str:
     """The text of RESULTS.md."""
     tables: dict[str, list[Mapping[str, Any]]] = {}
+    places: dict[str, list[str]] = {}
     for result in results:
         tables.setdefault(result.get("table", result["file"]), []).append(result)
-    return HEAD + "".join(_section(group) for group in tables.values())
+        if where := _where(result):
+            for row in result["rows"]:
+                places.setdefault(row["model"], []).append(where)
+    return HEAD + "".join(_section(group, places) for group in tables.values())
 
 
 def measured(results: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -65,13 +70,17 @@ def measured(results: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, A
     return {name: found[name] for name in sorted(found)}
 
 
-def _section(group: list[Mapping[str, Any]]) -> str:
+def _section(group: list[Mapping[str, Any]], places: Mapping[str, list[str]]) -> str:
     rows = [row for result in group for row in result["rows"]]
+    absent = ""
     if str(group[0].get("table", "")).startswith("accuracy/"):
+        absent = _absent(rows, places)
         rows = _best_first(rows)
     columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [f"\n## {group[0]['title']}\n", _line(columns), _line(["---"] * len(columns))]
     lines += [_line([_shown(row.get(column)) for column in columns]) for row in rows]
+    if absent:
+        lines += ["", absent]
     compared = [_compared(result) for result in group]
     if any(compared):
         lines += ["", "Against the best baseline, paired over users:", ""]
@@ -81,6 +90,27 @@ def _section(group: list[Mapping[str, Any]]) -> str:
     lines += ["```", ""]
     lines += [f"- {text}" for text in dict.fromkeys(_conditions(result) for result in group)]
     return "\n".join(lines) + "\n"
+
+
+def _where(result: Mapping[str, Any]) -> str | None:
+    """The data whose table of models a result stands in; None for other results."""
+    if str(result.get("table", "")).startswith("accuracy/"):
+        return result["dataset"]
+    if result["file"].startswith("models/"):
+        return f"{Path(result['file']).stem} through Neo4j"
+    return None
+
+
+def _absent(rows: list[Mapping[str, Any]], places: Mapping[str, list[str]]) -> str:
+    """Which models of the kind have no row in a table, and which others do."""
+    rates = ERRORS[0] in rows[0]
+    names = [name for name in models.registry() if models.recommender(name).info.rates == rates]
+    texts = [
+        f"{name} ({'see ' + ', '.join(dict.fromkeys(places[name])) if name in places else 'nowhere yet'})"
+        for name in names
+        if name not in {row["model"] for row in rows}
+    ]
+    return f"Without a row here: {', '.join(texts)}." if texts else ""
 
 
 def _best_first(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -43,6 +43,30 @@ def test_files_of_one_table_stand_together_best_first(tmp_path):
     assert results_page.measured(results)["strong"][0]["value"] == 0.2
 
 
+def test_a_table_says_which_models_have_no_row_and_where_they_have_one():
+    def result(dataset, model, figure="recall@20"):
+        row = {"model": model, figure: 0.1, "seed": 1}
+        made = {"title": dataset, "command": "c", "machine": "m", "date": "d", "rows": [row]}
+        return made | {
+            "table": f"accuracy/{dataset}",
+            "dataset": dataset,
+            "file": f"accuracy/results/{dataset}",
+        }
+
+    through = result("x", "hgt") | {"file": "models/results/film.json"}
+    del through["table"]
+    given = [result("a", "fism"), result("b", "neumf"), result("c", "mf-ratings", "rmse"), through]
+    first, second, third = (
+        line for line in results_page.page(given).splitlines() if line.startswith("Without a row here")
+    )
+    assert "neumf (see b)" in first
+    assert "hgt (see film through Neo4j)" in first
+    assert "ease (nowhere yet)" in first
+    assert "fism (see a)" in second
+    assert not any(f" {name} (" in first for name in ("fism", "mf-ratings"))
+    assert third == "Without a row here: mean-ratings (nowhere yet)."
+
+
 def test_the_readme_cannot_keep_a_figure_that_is_in_no_result_file():
     readme = highlights.README.read_text(encoding="utf-8")
     results = [one for one in results_page.read() if one["file"] != "serving/results/lists.json"]
