@@ -54,7 +54,8 @@ def main() -> None:
         for name in given.models or [name for name in models.registry() if served(name)]:
             row = measure(connection, given.dataset, name, Path(scratch), given.uri, given.threads)
             print(row)
-            keep(given.out / f"{given.dataset}.json", given.dataset, row)
+            words = f" --threads {given.threads}" if given.threads else ""
+            keep(given.out / f"{given.dataset}.json", given.dataset, row, COMMAND + words)
 
 
 def served(name: str) -> bool:
@@ -169,7 +170,7 @@ def ask(connection: Connection, task: Task, keys: Sequence[Any], config: dict[st
     return statistics.median(millis[1:]), ", ".join(sorted(origins))
 
 
-def keep(path: Path, dataset: str, row: dict[str, Any]) -> None:
+def keep(path: Path, dataset: str, row: dict[str, Any], command: str) -> None:
     """Put a row into the result file, in place of an older one of the same model."""
     rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     rows = sorted([old for old in rows if old["model"] != row["model"]] + [row], key=lambda one: one["model"])
@@ -177,7 +178,7 @@ def keep(path: Path, dataset: str, row: dict[str, Any]) -> None:
     result_file.write(
         path,
         f"Every model on {datasets.get(dataset).title}, trained through Neo4j and asked in Cypher",
-        COMMAND,
+        command,
         rows,
         note=f"split of the data set: {dict(subject.split or {})}; all items ranked, training items out, or "
         f"the ratings of these pairs predicted (rmse); median answer of {ASKED} users one after the other "
