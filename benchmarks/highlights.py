@@ -108,7 +108,7 @@ def table(results: list[dict[str, Any]]) -> str:
         (
             "gowalla, recall@20 / nDCG@20",
             f"`auto` {ranked('auto')}, `fism` {ranked('fism')}",
-            f"`lightgcn` {ranked('lightgcn')}, the best walk {ranked('rp3beta-tuned')}",
+            f"`lightgcn` {ranked('lightgcn')}, the best walk {ranked('rp3beta')}",
         ),
     ]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

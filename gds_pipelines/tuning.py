@@ -139,7 +139,8 @@ def search(
     first_tries = cls.first_tries if ranges is None else ()
     ranges = {name: one for name, one in own.items() if name not in fixed}
     inner = protocol.inner(parts, seed=seed)
-    objective = f"mean of {' and '.join(protocol.main)} on {inner.description}, a part of train"
+    minus = "minus the " if protocol.main[0] in LOWER_IS_BETTER else ""
+    objective = f"{minus}mean of {' and '.join(protocol.main)} on {inner.description}, a part of train"
     if not ranges:
         return Tuned(model, fixed, float("nan"), objective)
     if not len(inner.test) or not len(inner.fit):

@@ -97,7 +97,7 @@ def test_a_model_of_ratings_is_measured_by_its_errors_beside_mean_ratings(task, 
         execute(rated, task, "mf-ratings", tmp_path, baselines=("popularity",), options=QUIET)
     found = tmp_path / "tuned"
     execute(rated, task, "mf-ratings", found, split=split, tune=Bounds(2, None), fixed=given, options=QUIET)
-    assert "mean of rmse and mae" in (found / "tuned.toml").read_text()
+    assert "minus the mean of rmse and mae" in (found / "tuned.toml").read_text()
 
 
 def test_a_finished_run_leaves_no_checkpoint_that_would_refuse_the_next(task, interactions, tmp_path):
