@@ -31,8 +31,8 @@ public record RecommendWriteConfig(
      * @throws InvalidConfiguration for a type that the task reads, and for gnn4j's own
      */
     public static void requireFree(String key, String type, Task task) {
-        var read = new TreeSet<>(task.alsoTypes());
-        task.via().values().forEach(behaviour -> read.addAll(behaviour.path()));
+        var read = new TreeSet<>(task.types());
+        read.addAll(task.ratings().keySet());
         if (read.contains(type) || type.startsWith("GNN_")) {
             throw new InvalidConfiguration(List.of("`" + key + "` is '" + type + "', which " + (read.contains(type)
                 ? "the task reads" : "gnn4j keeps other things in") + ": writing lists would delete these relationships. Name another,"

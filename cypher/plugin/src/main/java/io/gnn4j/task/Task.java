@@ -25,6 +25,7 @@ import java.util.stream.Stream;
  * @param seen names out of {@code via} that make an item known to a user
  * @param eventKey what makes two events the same one at ingestion
  * @param features properties the models may read, by label
+ * @param ratings properties that hold what was rated, by relationship type; read where models are trained, not here
  */
 public record Task(
     String recommend,
@@ -37,7 +38,8 @@ public record Task(
     List<String> eventKey,
     List<String> alsoLabels,
     List<String> alsoTypes,
-    Map<String, List<String>> features) {
+    Map<String, List<String>> features,
+    Map<String, String> ratings) {
 
     /** What is said to who names both, so that neither is left out in silence. */
     public static final String BESIDE_A_MODEL =
@@ -73,7 +75,6 @@ public record Task(
         if (timeProperty != null) {
             defaultEvent.add(timeProperty);
         }
-        checkRatings(map);
         return new Task(
             recommend,
             to,
@@ -85,7 +86,8 @@ public record Task(
             map.getStrings("eventKey", List.copyOf(defaultEvent)),
             alsoLabels,
             map.getStrings("alsoTypes", List.of()),
-            features(map, labels));
+            features(map, labels),
+            ratings(map));
     }
 
     /** Recommended, receiving, further ones, each once; a node's type is the first of them that it carries. */
@@ -201,12 +203,13 @@ public record Task(
         return Collections.unmodifiableMap(features);
     }
 
-    /** What is rated is read where models are trained; the database answers without it. */
-    private static void checkRatings(ConfigMap map) {
+    private static Map<String, String> ratings(ConfigMap map) {
         var given = map.getMap("ratings");
+        var ratings = new LinkedHashMap<String, String>();
         for (var type : given.keys()) {
-            name(given, type);
+            ratings.put(type, name(given, type));
         }
+        return Collections.unmodifiableMap(ratings);
     }
 
     private static void known(ConfigMap map, String key, String label, List<String> labels) {
