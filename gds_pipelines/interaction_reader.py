@@ -35,7 +35,6 @@ def read_interactions(
     *,
     features: bool = False,
     surroundings: bool = False,
-    ratings: Mapping[str, str] | None = None,
     grant: Mapping[str, Any] | None = None,
 ) -> Interactions:
     """The reduced pairs of a projection made by ``projection.project(task)``.
@@ -47,7 +46,6 @@ def read_interactions(
         features: read the task's features, too.
         surroundings: read the nodes of ``alsoLabels`` for which the task names a key, and the relationships
             of ``alsoTypes`` between labels that are read; with features where ``features`` is set.
-        ratings: as ``projection.project`` took them: weights of these behaviours are what was rated.
         grant: as ``read_graph`` takes it.
     Returns:
         All nodes of both labels, with degree 0 where nothing links them; weight = the largest and
@@ -66,11 +64,11 @@ def read_interactions(
         node_properties=[],
         relationship_properties=[
             *([task.time_property] if task.time_property else []),
-            *([RATING] if ratings else []),
+            *([RATING] if any(behaviour.rating for behaviour in task.via.values()) else []),
         ],
         grant=grant,
     )
-    users, items, weights, times, kinds = _pairs(graph, task, ratings or {})
+    users, items, weights, times, kinds = _pairs(graph, task)
     found = Interactions.from_indices(
         users,
         items,
@@ -98,9 +96,7 @@ def read_interactions(
     return replace(found, **read)
 
 
-def _pairs(
-    graph: GraphData, task: Task, ratings: Mapping[str, str]
-) -> tuple[NDArray, NDArray, NDArray, NDArray | None, NDArray]:
+def _pairs(graph: GraphData, task: Task) -> tuple[NDArray, NDArray, NDArray, NDArray | None, NDArray]:
     """User, item, weight, time and number of the behaviour of every relationship: [M] each, times or None."""
     users, items, weights, times, kinds = [], [], [], [], []
     for at, (name, behaviour) in enumerate(task.via.items()):
@@ -123,8 +119,8 @@ def _pairs(
             items.append(ends[1])
             kinds.append(np.full(len(table), at, np.uint32))
             weights.append(
-                _rated(table.properties[RATING], name, ratings[name])
-                if name in ratings
+                _rated(table.properties[RATING], name, behaviour.rating)
+                if behaviour.rating
                 else np.full(len(table), behaviour.weight, np.float32)
             )
             if task.time_property:

@@ -45,11 +45,9 @@ class Projected:
 
 
 @contextmanager
-def projected(
-    connection: Connection, task: Task, name: str | None = None, *, ratings: Mapping[str, str] | None = None
-) -> Iterator[str]:
+def projected(connection: Connection, task: Task, name: str | None = None) -> Iterator[str]:
     """Project, give the graph's name, drop it at the end whatever happened."""
-    made = project(connection, task, name or f"gnn_task_{secrets.token_hex(4)}", ratings=ratings)
+    made = project(connection, task, name or f"gnn_task_{secrets.token_hex(4)}")
     try:
         yield made.name
     finally:
@@ -63,7 +61,6 @@ def project(
     *,
     properties: Mapping[str, Sequence[str]] | None = None,
     reverse: bool = False,
-    ratings: Mapping[str, str] | None = None,
 ) -> Projected:
     """Project the whole of a task.
 
@@ -72,7 +69,6 @@ def project(
         properties: node properties by label, numbers or lists of numbers, as ``features.encode`` gives them.
             A node without one has NaN, the smallest INTEGER, or no list.
         reverse: also every relationship the other way round, as ``rev_<TYPE>``.
-        ratings: by direct behaviour a property of its relationships that comes along, NaN where one has none.
     Raises:
         InvalidInput: labels, types, properties or constraints that are not there, a time that is no INTEGER,
             a name in use; all at once, before anything is projected.
@@ -80,9 +76,7 @@ def project(
     """
     client = connection.gds()
     properties = {label: list(names) for label, names in (properties or {}).items() if names}
-    ratings = ratings or {}
     faults = faults_of(connection, task) + _property_faults(connection, task, properties)
-    faults += _rating_faults(connection, ratings)
     if client.graph.list(name):
         faults.append(
             f"the graph '{name}' exists already; take another name, or: CALL gds.graph.drop('{name}')"
@@ -102,11 +96,7 @@ def project(
     # asks that the name is known.
     connection.execute("CALL db.createProperty($name)", name=_NO_WEIGHT)
     relationships = {
-        one: {
-            "type": one,
-            "orientation": "NATURAL",
-            "properties": _relationship_properties(task, one, ratings),
-        }
+        one: {"type": one, "orientation": "NATURAL", "properties": _relationship_properties(task, one)}
         for one in [*task.via, *task.also_types]
     }
     if reverse:
@@ -218,6 +208,9 @@ def faults_of(connection: Connection, task: Task) -> list[str]:
         for name in wanted:
             if name in types and name not in task.also_types:
                 faults += _time_faults(connection, name, task.time_property)
+    for name, behaviour in task.via.items():
+        if behaviour.rating and name in types:
+            faults += _rating_faults(connection, name, behaviour.rating)
     return faults
 
 
@@ -236,16 +229,14 @@ def _time_faults(connection: Connection, name: str, time: str) -> list[str]:
     ]
 
 
-def _rating_faults(connection: Connection, ratings: Mapping[str, str]) -> list[str]:
-    faults = []
-    for name, held in ratings.items():
-        kinds = connection.execute(query("read_value_types", type=name, property=held))[0]["kinds"]
-        plain = sorted({kind.replace(" NOT NULL", "") for kind in kinds})
-        if not plain:
-            faults.append(f"no relationship '{name}' has the property '{held}', which is to hold its rating")
-        elif not set(plain) <= {"INTEGER", "FLOAT"}:
-            faults.append(f"'{name}'.{held} is {' and '.join(plain)}; ratings are INTEGER or FLOAT")
-    return faults
+def _rating_faults(connection: Connection, name: str, held: str) -> list[str]:
+    kinds = connection.execute(query("read_value_types", type=name, property=held))[0]["kinds"]
+    plain = sorted({kind.replace(" NOT NULL", "") for kind in kinds})
+    if not plain:
+        return [f"no relationship '{name}' has the property '{held}', which is to hold its rating"]
+    if not set(plain) <= {"INTEGER", "FLOAT"}:
+        return [f"'{name}'.{held} is {' and '.join(plain)}; ratings are INTEGER or FLOAT"]
+    return []
 
 
 def _property_faults(
@@ -271,17 +262,15 @@ def _property_faults(
     return faults
 
 
-def _relationship_properties(
-    task: Task, one: str, ratings: Mapping[str, str]
-) -> dict[str, dict[str, object]]:
+def _relationship_properties(task: Task, one: str) -> dict[str, dict[str, object]]:
     behaviour = task.via.get(one)
     weight = behaviour.weight if behaviour else 1.0
     found = {"weight": {"property": _NO_WEIGHT, "defaultValue": weight}}
     if task.time_property:
         # GDS keeps properties as doubles: milliseconds stay exact until the year 287396.
         found[task.time_property] = {"property": task.time_property, "defaultValue": float("nan")}
-    if one in ratings:
-        found[RATING] = {"property": ratings[one], "defaultValue": float("nan")}
+    if behaviour and behaviour.rating:
+        found[RATING] = {"property": behaviour.rating, "defaultValue": float("nan")}
     return found
 
 

@@ -53,11 +53,14 @@ class Behaviour:
         direction: 'out' from the user to the item, 'in' the other way round.
         through: relationship types of a path over middle nodes, as (PLACED, CONTAINS); empty = one
             relationship whose type is the behaviour's name.
+        rating: property of its relationships that is their weight, in place of ``weight``; set by
+            ``Task.of_ratings`` alone, no map says it.
     """
 
     weight: float = 1.0
     direction: str = "out"
     through: tuple[str, ...] = ()
+    rating: str | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {"weight": self.weight, "direction": self.direction}
@@ -215,10 +218,12 @@ class Task:
                     "that tell more from less"
                 ],
             )
-        kept = {name: self.via.get(name, Behaviour()) for name in self.ratings}
-        plain = {name: Behaviour(direction=behaviour.direction) for name, behaviour in kept.items()}
+        rated = {
+            name: Behaviour(direction=self.via.get(name, Behaviour()).direction, rating=held)
+            for name, held in self.ratings.items()
+        }
         return replace(
-            self, via=plain, seen=tuple(plain), also_labels=(), also_types=(), features=MappingProxyType({})
+            self, via=rated, seen=tuple(rated), also_labels=(), also_types=(), features=MappingProxyType({})
         )
 
 

@@ -149,13 +149,7 @@ def train(
     features = models.recommender(model).reads_features
     chosen = models.recommender(model)(parameters, seed=seed).parameters
     around = getattr(chosen, "surroundings", False)
-    interactions = read(
-        connection,
-        read_task,
-        features=features,
-        surroundings=around,
-        ratings=subject.task.ratings if rates else None,
-    )
+    interactions = read(connection, read_task, features=features, surroundings=around)
     if not isinstance(split, SplitRequest):
         on_step(f"Reading the test part ({', '.join(split)})")
         split = _given(connection, subject.task, interactions, split)
@@ -179,19 +173,12 @@ def train(
 
 
 def read(
-    connection: Connection,
-    task: Task,
-    *,
-    features: bool = False,
-    surroundings: bool = False,
-    ratings: Mapping[str, str] | None = None,
+    connection: Connection, task: Task, *, features: bool = False, surroundings: bool = False
 ) -> Interactions:
     """The task's interactions, with its features and surroundings where asked, by a projection that lives as
     long as it is read."""
-    with projection.projected(connection, task, ratings=ratings) as graph_name:
-        return read_interactions(
-            connection, graph_name, task, features=features, surroundings=surroundings, ratings=ratings
-        )
+    with projection.projected(connection, task) as graph_name:
+        return read_interactions(connection, graph_name, task, features=features, surroundings=surroundings)
 
 
 def table(run: Run) -> Table:

@@ -91,7 +91,7 @@ def test_models_of_ratings_read_what_was_rated_and_say_what_is_missing(connectio
         }
     )
     try:
-        found = training_run.read(connection, task.of_ratings(), ratings=task.ratings)
+        found = training_run.read(connection, task.of_ratings())
         rated = {
             (str(found.user_keys[user]), int(found.item_keys[item])): (float(stars), int(at))
             for user, item, stars, at in zip(
@@ -104,11 +104,11 @@ def test_models_of_ratings_read_what_was_rated_and_say_what_is_missing(connectio
         with pytest.raises(
             PipelineError, match="1 of 2 'RATED' relationships have no rating above 0 in `stars`"
         ):
-            training_run.read(connection, task.of_ratings(), ratings=task.ratings)
+            training_run.read(connection, task.of_ratings())
         wrong = Task.from_mapping(task.to_mapping() | {"ratings": {"RATED": "stasr", "RATED_BY": "text"}})
         server.execute("MATCH ()-[r:RATED_BY]->() SET r.text = 'good'")
         with pytest.raises(InvalidInput) as caught:
-            training_run.read(connection, wrong.of_ratings(), ratings=wrong.ratings)
+            training_run.read(connection, wrong.of_ratings())
         assert "no relationship 'RATED' has the property 'stasr'" in str(caught.value)
         assert "'RATED_BY'.text is STRING; ratings are INTEGER or FLOAT" in str(caught.value)
     finally:
