@@ -55,7 +55,7 @@ def measured(results: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, A
     """Figures of models by name: data, protocol, figure, value, seed; the two main ones of each protocol."""
     found: dict[str, list[dict[str, Any]]] = {}
     for result in results:
-        if not str(result.get("table", "")).startswith("accuracy/"):
+        if not _of_accuracy(result):
             continue
         for row in result["rows"]:
             for figure in [name for name in row if name in FIRST][:2]:
@@ -73,7 +73,7 @@ def measured(results: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, A
 def _section(group: list[Mapping[str, Any]], places: Mapping[str, list[str]]) -> str:
     rows = [row for result in group for row in result["rows"]]
     absent = ""
-    if str(group[0].get("table", "")).startswith("accuracy/"):
+    if _of_accuracy(group[0]):
         absent = _absent(rows, places)
         rows = _best_first(rows)
     columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -92,9 +92,14 @@ def _section(group: list[Mapping[str, Any]], places: Mapping[str, list[str]]) ->
     return "\n".join(lines) + "\n"
 
 
+def _of_accuracy(result: Mapping[str, Any]) -> bool:
+    """Whether a result is a row of a protocol's table."""
+    return str(result.get("table", "")).startswith("accuracy/")
+
+
 def _where(result: Mapping[str, Any]) -> str | None:
     """The data whose table of models a result stands in; None for other results."""
-    if str(result.get("table", "")).startswith("accuracy/"):
+    if _of_accuracy(result):
         return result["dataset"]
     if result["file"].startswith("models/"):
         return f"{Path(result['file']).stem} through Neo4j"
@@ -103,12 +108,12 @@ def _where(result: Mapping[str, Any]) -> str | None:
 
 def _absent(rows: list[Mapping[str, Any]], places: Mapping[str, list[str]]) -> str:
     """Which models of the kind have no row in a table, and which others do."""
-    rates = ERRORS[0] in rows[0]
+    rates, present = ERRORS[0] in rows[0], {row["model"] for row in rows}
     names = [name for name in models.registry() if models.recommender(name).info.rates == rates]
     texts = [
         f"{name} ({'see ' + ', '.join(dict.fromkeys(places[name])) if name in places else 'nowhere yet'})"
         for name in names
-        if name not in {row["model"] for row in rows}
+        if name not in present
     ]
     return f"Without a row here: {', '.join(texts)}." if texts else ""
 
