@@ -2,9 +2,10 @@
 
 Where a model's parameter states a ``search`` range, values are drawn from it by Optuna (tree-structured
 Parzen estimator), after the settings the model names as ``first_tries``. A trial whose validation figures
-fall behind the median of the others at the same epoch is given up; one that gains nothing for some epochs
-ends, and its best epoch is part of the setting. With a file, a search that was stopped or
-killed goes on where it was. The result is a TOML file that ``gnn4j train --parameters`` takes.
+fall behind the median of the others at the same epoch is given up, and so is one that is still training when
+the time is over, unless it is the first; one that gains nothing for some epochs ends, and its best epoch is
+part of the setting. With a file, a search that was stopped or killed goes on where it was. The result is a
+TOML file that ``gnn4j train --parameters`` takes.
 Source: Akiba, Sano, Yanase, Ohta & Koyama 2019, "Optuna: A next-generation hyperparameter optimization
 framework".
 """
@@ -17,6 +18,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from gds_pipelines import models
@@ -116,7 +118,8 @@ def search(
         fixed: settings that stay; their names are not searched.
         ranges: what is searched and where, in place of ``spaces(model)``; the model's first tries are left
             out then, since they may lie elsewhere.
-        trials, seconds: whichever comes first ends it; at least one is needed. Trials of earlier runs count.
+        trials, seconds: whichever comes first ends it; at least one is needed. Trials of earlier runs count,
+            and one always comes to its end, whatever it takes.
         storage: a file that keeps what was tried; None keeps nothing.
         on_trial: told each finished trial and the best value so far.
     Raises:
@@ -166,6 +169,8 @@ def search(
             begin = cls(one).parameters.to_mapping()
             found.enqueue_trial({key: begin[key] for key in ranges if begin[key] is not None})
 
+    ends = None if seconds is None else monotonic() + seconds
+
     def run(trial: optuna.Trial) -> float:
         drawn = {name: _draw(trial, name, one) for name, one in ranges.items()}
         with_these = {**cls.search_with, **fixed, **drawn}
@@ -173,6 +178,8 @@ def search(
         reported = set()
 
         def follow(progress: Progress) -> None:
+            if ends is not None and monotonic() > ends and _complete(found):
+                raise optuna.TrialPruned
             if progress.metrics and progress.epoch not in reported:
                 reported.add(progress.epoch)
                 trial.report(next(iter(progress.metrics.values())), progress.epoch)

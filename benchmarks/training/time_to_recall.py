@@ -10,22 +10,15 @@ The file is written after every run: one that is cut short keeps what it has.
 """
 
 import argparse
-import json
-import os
-import resource
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pyarrow.parquet
 import torch
 
 from benchmarks import bars, result_file
+from benchmarks.training import command
 from gds_pipelines import datasets
 
 COMMAND = ".venv/bin/python -m benchmarks.training.time_to_recall"
@@ -45,20 +38,20 @@ def main() -> None:
     arguments.add_argument("--widths", default=",".join(map(str, WIDTHS)), help="with commas between")
     arguments.add_argument("--out", type=Path, default=RESULTS)
     given = arguments.parse_args()
-    suffix, command = "", COMMAND
+    suffix, typed = "", COMMAND
     if given.device != "cpu":
-        suffix, command = f"-{given.device}", f"{COMMAND} --device {given.device}"
+        suffix, typed = f"-{given.device}", f"{COMMAND} --device {given.device}"
     where = f"{given.threads} threads" if given.device == "cpu" else torch.cuda.get_device_name()
     load = f"load when it began: {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
     files = _files()
     rows: list[dict[str, Any]] = []
     for width in given.widths.split(","):
         words = ["--threads", str(given.threads), "--accelerator", given.device, "--seed", str(SEED)]
-        rows.append(run(files["train"], files["test"], [*words, "--set", f"dimension={width}"]))
+        rows.append(timed(files["train"], files["test"], [*words, "--set", f"dimension={width}"]))
         result_file.write(
             given.out / f"{DATASET}-time-to-recall{suffix}.json",
             f"{DATASET}: fism from files to lists, {where}",
-            command,
+            typed,
             rows,
             f"{reached(rows)} A row is one `gnn4j benchmark accuracy fism --no-choose --no-baselines`: "
             "start, read, train, rank all test users, write the lists. Training is what `fit` takes, with "
@@ -72,33 +65,15 @@ def main() -> None:
         )
 
 
-def run(train: Path, test: Path, words: Sequence[str]) -> dict[str, Any]:
+def timed(train: Path, test: Path, words: Sequence[str]) -> dict[str, Any]:
     """One row: figures, and seconds of training and of the whole command.
 
     Raises:
         RuntimeError: with what the command said, when it failed.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        lists = Path(folder) / "lists.parquet"
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "gds_pipelines.cli", "benchmark", "accuracy", "fism"),
-                *("--train", str(train), "--test", str(test), "--no-choose", "--no-baselines"),
-                *("--json", "--recommendations", str(lists), *words),
-            ],
-            capture_output=True,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        )
-        wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-        if done.returncode:
-            raise RuntimeError(f"The command failed: {done.stderr.strip()}")
-        users = len(pyarrow.parquet.read_table(lists, columns=["user"])["user"].unique())
-    result = json.loads(done.stdout)
-    row = result["models"][0]
-    k = result["protocol"]["k"][-1]
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    done = command.run("fism", train, test, ["--no-choose", "--no-baselines", *words])
+    row = done.result["models"][0]
+    k = done.result["protocol"]["k"][-1]
     return {
         "way": f"fism, D = {row['parameters']['dimension']}",
         f"recall@{k}": round(row["figures"][f"recall@{k}"], 5),
@@ -106,10 +81,10 @@ def run(train: Path, test: Path, words: Sequence[str]) -> dict[str, Any]:
         "training s": round(row["seconds"]["fit"], 1),
         "training CPU s": round(row["seconds"]["fitCpu"], 1),
         "ranking s": round(row["seconds"]["rank"], 1),
-        "command s": round(wall, 1),
-        "command CPU s": round(cpu, 1),
-        "users with lists": users,
-        "peak GiB": round(result["peakMemoryBytes"] / 2**30, 2),
+        "command s": round(done.wall, 1),
+        "command CPU s": round(done.cpu, 1),
+        "users with lists": done.users,
+        "peak GiB": done.peak_gib,
     }
 
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.training import steps, time_to_recall
+from benchmarks.training import command, large, steps, time_to_recall
 from benchmarks.training.ways import EdgeIndexWay, Machine, OwnWay, SparseProductWay
 from gds_pipelines import models
+from gds_pipelines.datasets import shop
+from gds_pipelines.interaction_files import read_parts
 from gds_pipelines.interactions import Interactions
 from gds_pipelines.models.lightgcn_full import GraphLearner, rows_of
 
@@ -82,13 +84,34 @@ def test_the_command_is_timed_as_a_whole(data, tmp_path):
         ]
         files[name] = tmp_path / f"{name}.txt"
         files[name].write_text("\n".join(lines) + "\n")
-    row = time_to_recall.run(
+    row = time_to_recall.timed(
         files["train"], files["test"], ["--set", "dimension=4", "--set", "epochs=1", "--threads", "1"]
     )
     assert row["way"] == "fism, D = 4"
     assert row["users with lists"] == (data.keep(held).user_degrees > 0).sum()
     assert 0 < row["training s"] + row["ranking s"] <= row["command s"] + 0.2
     assert 0 <= row["recall@20"] <= 1
+
+
+def test_a_made_up_shop_is_cut_into_files_and_the_default_command_timed_on_them(tmp_path):
+    size = shop.ShopSize(users=60, items=50, categories=5, events=2_000)
+    train, test = large.write(size, tmp_path)
+    whole, held = read_parts(train, test)
+    events = shop.generate(size)["events"]
+    pairs = set(zip(events["user"].to_pylist(), events["item"].to_pylist(), strict=True))
+    found = [
+        {(int(part.user_keys[u]), int(part.item_keys[i])) for u, i in zip(*part.matrix.nonzero(), strict=True)}
+        for part in (whole, held)
+    ]
+    assert found[0] | found[1] == pairs and not found[0] & found[1]
+    assert len(found[1]) == pytest.approx(large.HELD * len(pairs), rel=0.2)
+    words = ["--trials", "2", "--set", "epochs=1", "--set", "dimension=4", "--threads", "1"]
+    row = large.timed(command.run("fism", train, test, words))
+    assert row["settings tried"] == 2
+    assert row["best baseline"].split()[0] in models.BASELINES
+    assert row["choosing s"] > 0
+    assert row["own s"] <= row["command s"]
+    assert row["users with lists"] == (held.user_degrees > 0).sum()
 
 
 def test_the_shortest_training_past_the_figure_is_named():

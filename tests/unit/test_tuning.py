@@ -97,6 +97,28 @@ def test_time_ends_a_search_and_bad_requests_are_refused_at_once(parts):
     assert search(parts, "popularity").parameters == {}
 
 
+def test_a_trial_that_still_trains_when_time_is_over_is_given_up_unless_nothing_else_has_a_value(
+    parts, monkeypatch
+):
+    """The clock is made up: time is over with the second epoch that anything trains."""
+    from gds_pipelines.models import fism
+
+    epochs = iter(range(10_000))
+    passed = 0
+
+    def figures(self):
+        nonlocal passed
+        passed = next(epochs)
+        return {"validation_ndcg@20": 1.0}
+
+    monkeypatch.setattr(fism._Learner, "evaluate", figures)
+    monkeypatch.setattr(tuning, "monotonic", lambda: float(passed))
+    found = search(parts, "fism", trials=3, seconds=0.5, fixed={"dimension": 4, "epochs": 3})
+    assert [one.state for one in found.trials] == ["complete", "pruned", "pruned"]
+    assert passed == 4  # each given up after its first epoch, not its third
+    assert found.value == found.trials[0].value
+
+
 def test_the_best_epoch_of_a_trial_that_stopped_early_is_part_of_what_won(parts, monkeypatch):
     from gds_pipelines.models import mf
 
