@@ -78,7 +78,7 @@ def measure(
     """Choose what is not set on a part of train, fit on all of it, measure on the test part."""
     settings = with_list_length(name, parts, settings)
     tuned, choosing = None, time.perf_counter()
-    if choice is not None and tuning.spaces(name):
+    if choice is not None and tuning.spaces(name, settings):
         tuned = tuning.search(
             name,
             protocol,

@@ -390,7 +390,7 @@ def _tuned(
     on_step: Callable[[str], None],
 ) -> dict[str, Any]:
     """The best settings found within ``bounds``; also written as TOML."""
-    if not tuning.spaces(model):
+    if not tuning.spaces(model, fixed):
         raise InvalidInput("Search", [f"'{model}' has no setting with a range to search"])
     given = protocols.Parts(parts.train, parts.validation, parts.test, parts.refit(), parts.description)
     found = tuning.search(

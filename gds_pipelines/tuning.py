@@ -92,10 +92,20 @@ class Tuned:
         return "\n".join(lines) + "\n"
 
 
-def spaces(model: str) -> dict[str, Any]:
-    """The ranges that are searched, by parameter: (low, high), (low, high, 'log') or texts."""
-    cls = models.recommender(model).Parameters
-    return {one.name: one.metadata["search"] for one in dataclasses.fields(cls) if one.metadata.get("search")}
+def spaces(model: str, fixed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The ranges that are searched, by parameter: (low, high), (low, high, 'log') or texts.
+
+    Args:
+        fixed: settings that stay; what has no meaning beside them is left out.
+    """
+    cls = models.recommender(model)
+    settled = cls(fixed).parameters.to_mapping()
+    return {
+        one.name: one.metadata["search"]
+        for one in dataclasses.fields(cls.Parameters)
+        if one.metadata.get("search")
+        and (one.name not in cls.idle or settled[cls.idle[one.name][0]] == cls.idle[one.name][1])
+    }
 
 
 def search(
@@ -116,8 +126,8 @@ def search(
 
     Args:
         fixed: settings that stay; their names are not searched.
-        ranges: what is searched and where, in place of ``spaces(model)``; the model's first tries are left
-            out then, since they may lie elsewhere.
+        ranges: what is searched and where, in place of ``spaces(model, fixed)``; the model's first tries are
+            left out then, since they may lie elsewhere.
         trials, seconds: whichever comes first ends it; at least one is needed. Trials of earlier runs count,
             and one always comes to its end, whatever it takes.
         storage: a file that keeps what was tried; None keeps nothing.
@@ -138,7 +148,7 @@ def search(
     if faults:
         raise InvalidInput("Search", faults)
     fixed = {name: checked[name] for name in checked if name in {to_snake(str(key)) for key in fixed}}
-    own = spaces(model) if ranges is None else ranges
+    own = spaces(model, fixed) if ranges is None else ranges
     first_tries = cls.first_tries if ranges is None else ()
     ranges = {name: one for name, one in own.items() if name not in fixed}
     inner = protocol.inner(parts, seed=seed)
@@ -167,7 +177,9 @@ def search(
     if not found.trials:
         for one in first_tries:
             begin = cls(one).parameters.to_mapping()
-            found.enqueue_trial({key: begin[key] for key in ranges if begin[key] is not None})
+            # Tries that differ in fixed settings alone are one.
+            begin = {key: begin[key] for key in ranges if begin[key] is not None}
+            found.enqueue_trial(begin, skip_if_exists=True)
 
     ends = None if seconds is None else monotonic() + seconds
 

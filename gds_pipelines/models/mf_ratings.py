@@ -116,7 +116,7 @@ class MeanRatings(RatingRecommender):
 
 @dataclass(frozen=True)
 class MFRatingsParameters(Parameters):
-    dimension: int = param(32, "length of a sample's vectors", low=1, high=512)
+    dimension: int = param(32, "length of a sample's vectors", low=1, high=512, search=(8, 48, "log"))
     sweeps: int = param(80, "rounds of users and items", low=2, high=10_000)
     samples: int = param(
         20, "of the last sweeps, averaged; 0 = one point estimate with the ridge below", low=0, high=500
@@ -136,7 +136,9 @@ class MFRatings(RatingRecommender):
         needs=("ratings",),
     )
     Parameters = MFRatingsParameters
-    search_with: ClassVar = {"samples": 0, "sweeps": 15}
+    first_tries = ({}, {"dimension": 16})
+    search_with: ClassVar = {"samples": 8, "sweeps": 24}
+    idle: ClassVar = {"regularization": ("samples", 0)}
 
     def _fit(
         self, interactions: Interactions, validation: Interactions | None, options: TrainingOptions

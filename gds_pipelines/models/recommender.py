@@ -107,6 +107,9 @@ class Recommender(ABC):
     """True where training can begin with the vectors of an earlier version (``begin_with``)."""
     search_with: ClassVar[Mapping[str, Any]] = {}
     """Cheaper settings that hold while others are searched, where the best ones do not depend on them."""
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
+    """Parameters that mean something only where another one has a certain value: {name: (other, value)}. A
+    search leaves them out elsewhere."""
 
     def __init__(self, parameters: Mapping[str, Any] | Parameters | None = None, *, seed: int = 0) -> None:
         what = f"Hyper-parameters of '{self.info.name}'"

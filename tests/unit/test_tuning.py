@@ -49,6 +49,25 @@ def test_what_is_fixed_is_not_searched_and_the_file_is_read_by_train(parts, tmp_
     assert hyper_parameters("rp3beta", [], file).to_mapping() == found.parameters
 
 
+def test_a_setting_without_meaning_beside_the_others_is_not_searched():
+    assert set(tuning.spaces("mf-ratings")) == {"dimension"}
+    assert set(tuning.spaces("mf-ratings", {"samples": "0"})) == {"dimension", "regularization"}
+    # Of the first tries, which differ in the dimension, one is left where that is fixed.
+    rng = np.random.default_rng(0)
+    keys = {"user_keys": np.arange(40), "item_keys": np.arange(50)}
+    users, items, ratings = np.repeat(np.arange(40), 15), rng.integers(0, 50, 600), rng.integers(1, 6, 600)
+    whole = Interactions.from_indices(users, items, ratings.astype(np.float32), **keys)
+    protocol = protocols.get("ratings")
+    fixed = {"samples": 0, "sweeps": 2, "dimension": 2}
+    found = tuning.search("mf-ratings", protocol, protocol.cut(whole, seed=1), fixed=fixed, trials=2)
+    assert found.trials[0].parameters == {"regularization": 6.0}
+    assert found.trials[1].parameters["regularization"] != 6.0
+    # Every such condition names parameters that there are.
+    for cls in models.registry().values():
+        for own, (other, _) in cls.idle.items():
+            assert {own, other} <= set(cls.Parameters.__dataclass_fields__)
+
+
 def test_a_search_that_was_stopped_goes_on_where_it_was(parts, tmp_path):
     storage = tmp_path / "search" / "tuning.log"
 
