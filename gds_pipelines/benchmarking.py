@@ -150,6 +150,10 @@ def compare(
         one = models.recommender(name)(settings.get(name), seed=seed)
         if protocol.kind == "ratings" and not one.info.rates:
             raise InvalidInput(f"Model '{name}'", ["it ranks and does not predict ratings; take mf-ratings"])
+        if one.info.rates and len(np.unique(parts.fit.matrix.data)) < 2:
+            raise InvalidInput(
+                f"Model '{name}'", ["it learns from ratings, and the weights of these pairs are all the same"]
+            )
     measured: dict[str, Measured] = {}
     for name in everything:
         if on_model is not None:

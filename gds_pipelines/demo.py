@@ -134,7 +134,7 @@ def run(
                 subject,
                 name,
                 directory,
-                split=training_run.split_request(subject, None, 1, 0.2),
+                split=training_run.split_request(subject, None),
                 seed=seed,
                 options=options,
                 on_step=on_step,

@@ -190,9 +190,10 @@ def faults_of(connection: Connection, task: Task) -> list[str]:
     wanted = dict.fromkeys(
         part for name, behaviour in task.via.items() for part in (behaviour.through or (name,))
     ) | dict.fromkeys(task.also_types)
+    # Ratings are checked whatever is trained: lists are never written over the types that stand there.
     faults += [
         f"the graph has no relationship type '{name}'.{did_you_mean(name, types)}"
-        for name in wanted
+        for name in wanted | dict.fromkeys(task.ratings)
         if name not in types
     ]
     constrained = {
@@ -208,9 +209,9 @@ def faults_of(connection: Connection, task: Task) -> list[str]:
         for name in wanted:
             if name in types and name not in task.also_types:
                 faults += _time_faults(connection, name, task.time_property)
-    for name, behaviour in task.via.items():
-        if behaviour.rating and name in types:
-            faults += _rating_faults(connection, name, behaviour.rating)
+    for name, held in task.ratings.items():
+        if name in types:
+            faults += _rating_faults(connection, name, held)
     return faults
 
 
@@ -233,7 +234,11 @@ def _rating_faults(connection: Connection, name: str, held: str) -> list[str]:
     kinds = connection.execute(query("read_value_types", type=name, property=held))[0]["kinds"]
     plain = sorted({kind.replace(" NOT NULL", "") for kind in kinds})
     if not plain:
-        return [f"no relationship '{name}' has the property '{held}', which is to hold its rating"]
+        names = [record["name"] for record in connection.execute(query("read_relationship_keys", type=name))]
+        return [
+            f"no relationship '{name}' has the property '{held}', which is to hold its rating."
+            f"{did_you_mean(held, names)}"
+        ]
     if not set(plain) <= {"INTEGER", "FLOAT"}:
         return [f"'{name}'.{held} is {' and '.join(plain)}; ratings are INTEGER or FLOAT"]
     return []

@@ -229,7 +229,12 @@ def execute(
         PipelineError: unknown names, bad hyper-parameters, an empty split, a leak; before training.
     """
     request = split or SplitRequest.for_task(task)
-    options = options or TrainingOptions()
+    options = replace(
+        options or TrainingOptions(),
+        on_resume=lambda epoch, epochs: on_step(
+            f"Going on from a checkpoint, after epoch {epoch} of {epochs}"
+        ),
+    )
     chosen = models.recommender(model)(parameters, seed=seed)
     check_options(model, options, stop_early=stop_early)
     beside = models.baselines_of(model) if baselines is None else baselines

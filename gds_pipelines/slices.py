@@ -25,12 +25,15 @@ def by_users(
     """Mean of ``values`` [T] over the users without training pairs, the quarter with fewest and the quarter
     with most.
 
-    Slices without users are left out.
+    Slices without users are left out, and both quarters where half of the users or more have equally many:
+    nobody then belongs to one rather than to the other.
     """
     degrees = train.user_degrees[found.users]
     warm = degrees > 0
     low, high = np.percentile(degrees[warm], [25, 75]) if warm.any() else (0, 0)
-    masks = {"cold": ~warm, "fewest": warm & (degrees <= low), "most": warm & (degrees >= high)}
+    masks = {"cold": ~warm}
+    if low < high:
+        masks |= {"fewest": warm & (degrees <= low), "most": warm & (degrees >= high)}
     return {
         name: {"value": float(np.nanmean(values[mask])), "users": int(mask.sum())}
         for name, mask in masks.items()

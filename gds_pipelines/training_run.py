@@ -59,27 +59,40 @@ def subject(named: str) -> Subject:
 
 
 def split_request(
-    subject: Subject, kind: str | None, count: int, share: float
+    subject: Subject, kind: str | None, count: int | None = None, share: float | None = None
 ) -> SplitRequest | Sequence[str]:
-    """What the options ask for; without ``kind`` what the data set or the task calls for.
+    """What the options ask for; what they leave open is as the data set or the task calls for.
 
     Returns:
         A request, or the relationship types that hold the test pairs where the data set brings its own.
     Raises:
         UnknownName: no such split.
+        InvalidInput: a count or a share that the split has no use for.
     """
-    if kind is not None:
-        if kind not in SPLITS:
-            raise UnknownName("split", kind, SPLITS)
-        return SplitRequest(kind, count, share)
+    if kind is not None and kind not in SPLITS:
+        raise UnknownName("split", kind, SPLITS)
+    request: SplitRequest | Sequence[str] = SplitRequest.for_task(subject.task)
     match dict(subject.split or {}):
         case {"method": "leave_last", "n": n}:
-            return SplitRequest("leave-last", n)
+            request = SplitRequest("leave-last", n)
         case {"method": "random", "test": test}:
-            return SplitRequest("random", share=test)
+            request = SplitRequest("random", share=test)
         case {"method": "given", "test": types}:
-            return tuple(types)
-    return SplitRequest.for_task(subject.task)
+            request = tuple(types)
+    if kind is not None:
+        own = isinstance(request, SplitRequest) and request.kind == kind
+        request = request if own else SplitRequest(kind)
+    is_kind = request.kind if isinstance(request, SplitRequest) else "that of the data set"
+    faults = [
+        f"--{option} has no meaning for the split here, which is {is_kind}; add --split {needs}"
+        for option, value, needs in (("count", count, "leave-last"), ("share", share, "random"))
+        if value is not None and is_kind != needs
+    ]
+    if faults:
+        raise InvalidInput("Split", faults)
+    if count is not None:
+        return SplitRequest("leave-last", count)
+    return request if share is None else SplitRequest("random", share=share)
 
 
 def hyper_parameters(model: str, settings: Sequence[str], file: Path | None) -> Parameters:

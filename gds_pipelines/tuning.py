@@ -157,7 +157,7 @@ def search(
     if not ranges:
         return Tuned(model, fixed, float("nan"), objective)
     if not len(inner.test) or not len(inner.fit):
-        return Tuned(model, fixed, float("nan"), "nothing: train is too small to hold out a part of it")
+        return Tuned(model, fixed, float("nan"), "train is too small to hold out a part of it")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = None
     if storage is not None:

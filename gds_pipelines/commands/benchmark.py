@@ -348,7 +348,9 @@ def _show(result: dict[str, Any], protocol: "Protocol", lengths: list[int]) -> N
         table.add_row(row["model"], *texts, f"{row['seconds']['fit']:.1f}", f"{row['seconds']['rank']:.1f}")
     out.print(table)
     for row in result["models"]:
-        if row.get("chosen"):
+        if row.get("chosen") and not row["chosen"]["trials"]:
+            out.print(f"{row['model']}: settings as they come; {row['chosen']['by']}")
+        elif row.get("chosen"):
             found = ", ".join(
                 f"{name} {_short(value)}" for name, value in row["chosen"]["parameters"].items()
             )

@@ -26,8 +26,20 @@ def evaluate_command(
     split: Annotated[
         str | None, typer.Option(help="time | leave-last | random", show_default="what suits the task")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Pairs of each user that leave-last holds out.")] = 1,
-    share: Annotated[float, typer.Option(help="Share of each user's pairs that random holds out.")] = 0.2,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Pairs of each user that leave-last holds out.",
+            show_default="the data set's, else 1",
+        ),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of each user's pairs that random holds out.", show_default="the data set's, else 0.2"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of split and training.")] = 1,
     uri: Uri = None,
     json: Json = False,

@@ -65,9 +65,13 @@ def ingest_command(
 
 
 def _plan(paths: list[Path], mapping: Path | None, dataset: str | None, *, quiet: bool) -> "Plan":
-    from gds_pipelines import ingest
+    from gds_pipelines import datasets, ingest
 
-    faults = []
+    faults = [
+        f"'{path}' is a data set and no file here; give --dataset {path}"
+        for path in paths
+        if str(path) in datasets.names() and not path.exists()
+    ]
     if dataset is None and not paths:
         faults.append("give PATH… or --dataset; the data set 'shop' is always there")
     if dataset is not None and (paths or mapping):
@@ -76,8 +80,6 @@ def _plan(paths: list[Path], mapping: Path | None, dataset: str | None, *, quiet
         raise InvalidInput("Nothing to load", faults)
     if dataset is None:
         return ingest.plan_paths(paths, ingest.read_mapping(mapping) if mapping else None)
-    from gds_pipelines import datasets
-
     with progress(quiet=quiet) as bars:
         prepared = datasets.get(dataset).prepare(
             received=lambda name, done, total: bars(f"fetching {name}", done, total or done)

@@ -1,5 +1,7 @@
 """``gnn4j train``: from the graph to a measured, kept model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,8 +43,20 @@ def train_command(
         str | None,
         typer.Option(help="time | leave-last | random | none", show_default="what suits the task"),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Pairs of each user that leave-last holds out.")] = 1,
-    share: Annotated[float, typer.Option(help="Share of each user's pairs that random holds out.")] = 0.2,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Pairs of each user that leave-last holds out.",
+            show_default="the data set's, else 1",
+        ),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of each user's pairs that random holds out.", show_default="the data set's, else 0.2"
+        ),
+    ] = None,
     baselines: Annotated[
         bool,
         typer.Option(
@@ -137,7 +151,7 @@ def train_command(
         )
         check_options(name, options, stop_early=patience)
         directory = out_dir or Path("runs") / f"{subject.name}-{name}"
-        with connect(uri) as connection:
+        with _words_on_checkpoint(directory), connect(uri) as connection:
             run = training_run.train(
                 connection,
                 subject,
@@ -165,7 +179,20 @@ def train_command(
             out.print(sentence, markup=False)
         out.print(f"Kept in {run.directory}.")
         if models.recommender(name).info.contract in CONTRACTS:
-            out.print(f"Next: gnn4j export {run.directory}, then gnn4j deploy with the file it names")
+            out.print(f"Next: gnn4j export {run.directory}")
+
+
+@contextmanager
+def _words_on_checkpoint(directory: Path) -> Iterator[None]:
+    """Says after Ctrl-C that the run can go on, where it can."""
+    from gds_pipelines.training.checkpoint import CHECKPOINT
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if any((directory / "training").glob(f"*/{CHECKPOINT}")):
+            err.print(f"A checkpoint is kept in {directory}; the same command goes on from it.")
+        raise
 
 
 def _bounds(trials: int | None, minutes: float | None) -> "Bounds":

@@ -114,7 +114,8 @@ class IngestReport:
         return [
             f"{' and '.join(there)} were in the database already and "
             "have these relationships now as well. If they "
-            "belong to another data set, empty the database and load this one again."
+            "belong to another data set, empty the database (MATCH (n) CALL (n) { DETACH DELETE n } IN "
+            "TRANSACTIONS) and load this one again."
         ]
 
     def __rich__(self) -> RenderableType:

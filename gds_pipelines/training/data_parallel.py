@@ -83,7 +83,7 @@ def others(learner: Learner, options: TrainingOptions) -> Iterator[Place]:
     Raises:
         PipelineError: one of them ended before its time; with its last words.
     """
-    silent = replace(options, progress=False, on_progress=None, should_stop=None, wandb=None)
+    silent = replace(options, progress=False, on_progress=None, on_resume=None, should_stop=None, wandb=None)
     with tempfile.TemporaryDirectory(prefix="gnn4j-") as name:
         folder = Path(name)
         (folder / "request").write_bytes(pickle.dumps((learner, silent)))

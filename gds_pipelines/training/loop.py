@@ -328,6 +328,8 @@ class _Run:
         for key, value in state["report"].items():
             setattr(self.report, key, value)
         self.report.resumed, self.report.device = True, str(self.fabric.device)
+        if self.options.on_resume is not None and self.main:
+            self.options.on_resume(state["epoch"], self.learner.epochs)
         return state["epoch"], state["step"]
 
 

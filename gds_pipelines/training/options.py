@@ -50,6 +50,7 @@ class TrainingOptions:
         wandb: a project of Weights & Biases to log to as well; asked for, since its runs leave the machine.
         progress: show a progress bar on the terminal.
         on_progress: called after every epoch and at most once a second in between.
+        on_resume: told how many of how many epochs a checkpoint brought, when a run goes on from one.
         should_stop: asked at every step; True ends the run with ``Cancelled``.
     """
 
@@ -69,6 +70,7 @@ class TrainingOptions:
     wandb: str | None = None
     progress: bool = False
     on_progress: Callable[[Progress], None] | None = None
+    on_resume: Callable[[int, int], None] | None = None
     should_stop: Callable[[], bool] | None = None
 
     def __post_init__(self) -> None:

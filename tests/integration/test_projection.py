@@ -107,10 +107,15 @@ def test_models_of_ratings_read_what_was_rated_and_say_what_is_missing(connectio
             training_run.read(connection, task.of_ratings())
         wrong = Task.from_mapping(task.to_mapping() | {"ratings": {"RATED": "stasr", "RATED_BY": "text"}})
         server.execute("MATCH ()-[r:RATED_BY]->() SET r.text = 'good'")
-        with pytest.raises(InvalidInput) as caught:
-            training_run.read(connection, wrong.of_ratings())
-        assert "no relationship 'RATED' has the property 'stasr'" in str(caught.value)
-        assert "'RATED_BY'.text is STRING; ratings are INTEGER or FLOAT" in str(caught.value)
+        for read in (wrong.of_ratings(), wrong):  # also by a model that reads none
+            with pytest.raises(InvalidInput) as caught:
+                training_run.read(connection, read)
+            assert "no relationship 'RATED' has the property 'stasr'" in str(caught.value)
+            assert "Did you mean 'stars'?" in str(caught.value)
+            assert "'RATED_BY'.text is STRING; ratings are INTEGER or FLOAT" in str(caught.value)
+        unknown = Task.from_mapping(task.to_mapping() | {"ratings": {"RATED": "stars", "RATED_YB": "mark"}})
+        with pytest.raises(InvalidInput, match=r"relationship type 'RATED_YB'\. Did you mean 'RATED_BY'\?"):
+            training_run.read(connection, unknown)
     finally:
         server.execute("MATCH ()-[r:RATED|RATED_BY]->() DELETE r")
 

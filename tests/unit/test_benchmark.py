@@ -207,6 +207,22 @@ def test_wrong_requests_are_answered_in_one_sentence(arguments, message):
     assert "Traceback" not in found.output
 
 
+def test_models_of_ratings_are_refused_where_all_weigh_the_same(files):
+    found = called("mf-ratings", "--train", files / "train.txt", "--test", files / "test.txt")
+    assert found.exit_code == 1
+    assert "it learns from ratings, and the weights of these pairs are all the same" in found.stderr
+
+
+def test_data_too_small_to_choose_on_is_said(tmp_path):
+    (tmp_path / "train.txt").write_text("0 1 2\n")
+    (tmp_path / "test.txt").write_text("0 3\n")
+    found = called(
+        "rp3beta", "--train", tmp_path / "train.txt", "--test", tmp_path / "test.txt", "--no-baselines"
+    )
+    assert found.exit_code == 0, found.output
+    assert "rp3beta: settings as they come; train is too small to hold out a part of it" in found.output
+
+
 def test_the_made_up_shop_is_measured_by_its_own_split():
     found = called("popularity", "--dataset", "shop", "--no-baselines", "--json")
     assert found.exit_code == 0, found.output

@@ -108,3 +108,9 @@ def test_models_are_listed_with_source_kinds_what_they_read_and_figures():
         assert part in shown
     assert re.search(r"movielens-1m, ratings: rmse 0\.\d{4}, mae 0\.\d{4} \(mean of 3\)", shown)
     assert "samples" in shown
+
+
+def test_the_name_of_a_data_set_is_no_file_and_the_option_is_named():
+    found = runner.invoke(app, ["ingest", "movielens-1m"])
+    assert found.exit_code == 1
+    assert "'movielens-1m' is a data set and no file here; give --dataset movielens-1m" in found.stderr

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from gds_pipelines import datasets
 from gds_pipelines.losses import ALL
 from gds_pipelines.models import recommender, registry
 from gds_pipelines.models.parameters import describe
@@ -58,6 +60,14 @@ def test_blocks_name_a_language_that_is_run_or_known_to_be_shown(page):
 def test_every_page_of_docs_can_be_reached_from_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [page for page in names(PAGES) if page.startswith("docs/") and f"({page})" not in readme] == []
+
+
+def test_the_task_of_movielens_is_shown_as_it_is():
+    page = (ROOT / "docs" / "collaborative-models.md").read_text(encoding="utf-8")
+    shown = [
+        yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    ]
+    assert datasets.get("movielens-1m").task in shown
 
 
 def number(value: object) -> str:

@@ -122,6 +122,11 @@ def test_slices_and_diversity_equal_a_count_by_hand():
         "fewest": {"value": 0.0, "users": 1},
         "most": {"value": 1.0, "users": 1},
     }
+    # Where all have equally many there is no quarter with fewest or most.
+    alike = Interactions.from_indices(
+        [0, 0, 1, 1, 2, 2], [0, 1, 0, 3, 1, 2], user_keys=np.arange(4), item_keys=np.arange(5)
+    )
+    assert set(slices.by_users(found, alike, found.values["recall", 2])) == {"cold"}
     # Item 2 is the tail (it begins where 5 of 6 pairs are passed); items 3 and 4 nobody knew.
     assert slices.by_items(found, train, test, 2) == {
         "tail": {"value": 1.0, "pairs": 1},

@@ -67,7 +67,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, options, s
         train(first, stopping)
     second = Line(scores=[0.1, 0.4, 0.3, 0.2])
     second.seen = list(first.seen)
-    report = train(second, replace(options, directory=tmp_path))
+    told = []
+    report = train(second, replace(options, directory=tmp_path, on_resume=lambda *at: told.append(at)))
+    assert told == [(stop_at[0], second.epochs)]
     assert second.seen == whole.seen
     assert torch.equal(second.weight, whole.weight)
     assert report.resumed

@@ -127,7 +127,10 @@ public final class Evaluation {
         return slices;
     }
 
-    /** Users of whom nothing is known, the quarter of the others with the fewest known items, that with the most. */
+    /**
+     * Users of whom nothing is known, the quarter of the others with the fewest known items, that with the most. There are no
+     * quarters where half of the users or more have equally many: nobody belongs to one rather than to the other.
+     */
     private Map<String, int[]> activity() {
         var degrees = Arrays.stream(users).map(user -> data.known()[user].degree()).toArray();
         var warm = Arrays.stream(degrees).filter(degree -> degree > 0).sorted().toArray();
@@ -135,8 +138,10 @@ public final class Evaluation {
         var low = warm.length == 0 ? 0 : percentile(warm, 0.25);
         var high = warm.length == 0 ? 0 : percentile(warm, 0.75);
         put(slices, "cold", IntStream.range(0, users.length).filter(row -> degrees[row] == 0).toArray());
-        put(slices, "fewest", IntStream.range(0, users.length).filter(row -> degrees[row] > 0 && degrees[row] <= low).toArray());
-        put(slices, "most", IntStream.range(0, users.length).filter(row -> degrees[row] > 0 && degrees[row] >= high).toArray());
+        if (low < high) {
+            put(slices, "fewest", IntStream.range(0, users.length).filter(row -> degrees[row] > 0 && degrees[row] <= low).toArray());
+            put(slices, "most", IntStream.range(0, users.length).filter(row -> degrees[row] >= high).toArray());
+        }
         return slices;
     }
 
