@@ -132,6 +132,7 @@ def train_command(
         from gds_pipelines.deploy import CONTRACTS
         from gds_pipelines.run import check_options
         from gds_pipelines.training import TrainingOptions
+        from gds_pipelines.training.progress_bar import ProgressLines
 
         subject = training_run.subject(task)
         name = model or models.DEFAULT_MODEL
@@ -147,6 +148,7 @@ def train_command(
             accumulate=accumulate,
             ema=ema,
             progress=not json and err.is_terminal,
+            on_progress=None if json or err.is_terminal else ProgressLines(err.print),
             wandb=wandb,
         )
         check_options(name, options, stop_early=patience)

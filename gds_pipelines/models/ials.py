@@ -14,6 +14,7 @@ Source: Hu, Koren & Volinsky (2008); weights and scaled regularisation of Rendle
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,7 @@ class IALS(FoldInRecommender):
         users = rng.normal(0, spread, (interactions.n_users, chosen.dimension)).astype(np.float32)
         users[interactions.user_degrees == 0] = 0
         items = np.zeros((interactions.n_items, chosen.dimension), np.float32)
+        started = time.perf_counter()
         for done in range(chosen.iterations):
             if options.should_stop is not None and options.should_stop():
                 break
@@ -93,9 +95,8 @@ class IALS(FoldInRecommender):
             self._solve(of_users, items, users)
             if options.on_progress is not None:
                 share = (done + 1) / chosen.iterations
-                options.on_progress(
-                    Progress(done + 1, chosen.iterations, share, float("nan"), {}, float("nan"))
-                )
+                left = (time.perf_counter() - started) * (1 / share - 1)
+                options.on_progress(Progress(done + 1, chosen.iterations, share, float("nan"), {}, left))
         self._users, self._items = users, items
 
     def _solve(self, matrix: sp.csr_array, fixed: NDArray[np.float32], out: NDArray[np.float32]) -> None:

@@ -32,7 +32,7 @@ from gds_pipelines.interactions import Histories, Interactions
 from gds_pipelines.models.base import ModelInfo, UserVectorRecommender
 from gds_pipelines.models.kernels import exact_dot
 from gds_pipelines.models.parameters import Parameters, param
-from gds_pipelines.training import Diverged, TrainingOptions, use_threads
+from gds_pipelines.training import Diverged, Progress, TrainingOptions, use_threads
 
 BURN_IN = 0.25
 """Share of the sweeps that is thrown away."""
@@ -160,6 +160,12 @@ class MFRatings(RatingRecommender):
             history.append(
                 {"epoch": sweep + 1, "loss": sampler.error, "seconds": time.perf_counter() - started}
             )
+            if options.on_progress is not None:
+                share = (sweep + 1) / self.parameters.sweeps
+                left = history[-1]["seconds"] * (1 / share - 1)
+                options.on_progress(
+                    Progress(sweep + 1, self.parameters.sweeps, share, sampler.error, {}, left)
+                )
             if options.should_stop is not None and options.should_stop():
                 from gds_pipelines.training import Cancelled
 

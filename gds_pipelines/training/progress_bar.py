@@ -1,11 +1,35 @@
-"""The bar a person sees while a model learns."""
+"""What a person sees while a model learns: a bar, or lines where nothing can move."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from time import monotonic
 
 from gds_pipelines.training.options import Progress
+
+
+class ProgressLines:
+    """A line now and then, for output that goes to a file; a run that is soon over adds none.
+
+    Args:
+        write: takes a line.
+        seconds: no two lines come sooner after each other, and none sooner after the start.
+    """
+
+    def __init__(self, write: Callable[[str], object], seconds: float = 30.0) -> None:
+        self._write, self._seconds, self._last = write, seconds, monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        now = monotonic()
+        if now - self._last < self._seconds:
+            return
+        self._last = now
+        known = math.isfinite(progress.seconds_left)
+        left = f", {timedelta(seconds=round(progress.seconds_left))} left" if known else ""
+        self._write(f"  {_state(progress)}{left}")
 
 
 @contextlib.contextmanager
@@ -28,8 +52,12 @@ def progress_bar(shown: bool, name: str, epochs: int) -> Iterator[Callable[[Prog
         task = bars.add_task(name, total=1.0, state=f"epoch 0/{epochs}")
 
         def show(progress: Progress) -> None:
-            figures = "".join(f" {key} {value:.4f}" for key, value in list(progress.metrics.items())[:1])
-            state = f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.4f}{figures}"
-            bars.update(task, completed=progress.fraction, state=state)
+            bars.update(task, completed=progress.fraction, state=_state(progress))
 
         yield show
+
+
+def _state(progress: Progress) -> str:
+    figures = "".join(f" {key} {value:.4f}" for key, value in list(progress.metrics.items())[:1])
+    loss = f" loss {progress.loss:.4f}" if math.isfinite(progress.loss) else ""
+    return f"epoch {progress.epoch}/{progress.epochs}{loss}{figures}"

@@ -10,8 +10,19 @@ import numpy as np
 import pytest
 import torch
 
+from gds_pipelines import models
 from gds_pipelines.errors import InvalidInput, PipelineError
-from gds_pipelines.training import CHECKPOINT, Cancelled, Diverged, Learner, TrainingOptions, train
+from gds_pipelines.interactions import Interactions
+from gds_pipelines.training import (
+    CHECKPOINT,
+    Cancelled,
+    Diverged,
+    Learner,
+    TrainingOptions,
+    progress_bar,
+    train,
+)
+from gds_pipelines.training.progress_bar import ProgressLines
 
 QUIET = TrainingOptions(accelerator="cpu", threads=1, tensorboard=False)
 
@@ -75,6 +86,41 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, options, s
     assert report.resumed
     assert (report.steps, report.best_epoch) == (expected.steps, expected.best_epoch) == (expected.steps, 2)
     assert [row["loss"] for row in report.history] == [row["loss"] for row in expected.history]
+
+
+def test_a_line_now_and_then_says_how_far_a_long_run_is(monkeypatch):
+    """The clock is made up: an epoch takes 20 s."""
+    lines, clock = [], {"now": 0.0}
+    monkeypatch.setattr(progress_bar, "monotonic", lambda: clock["now"])
+    spoken = ProgressLines(lines.append)
+
+    def after_an_epoch(progress):
+        clock["now"] = 20.0 * progress.epoch
+        spoken(progress)
+
+    train(Line(scores=[0.1, 0.4, 0.3, 0.2]), replace(QUIET, on_progress=after_an_epoch))
+    assert [line.split(" loss")[0] for line in lines] == ["  epoch 2/4", "  epoch 4/4"]
+    assert " left" in lines[0]
+    assert lines[1].endswith("score 0.2000, 0:00:00 left")
+
+
+@pytest.mark.parametrize(("name", "rounds"), [("ials", "iterations"), ("mf-ratings", "sweeps")])
+def test_models_that_solve_rounds_say_how_far_they_are_as_well(name, rounds):
+    rng, told, lines = np.random.default_rng(0), [], []
+    data = Interactions.from_indices(
+        *(rng.integers(0, 20, 200) for _ in range(2)),
+        rng.integers(1, 6, 200).astype(np.float32),
+        user_keys=np.arange(20),
+        item_keys=np.arange(20),
+    )
+    model = models.recommender(name)({"dimension": 2, rounds: 4})
+    model.fit(data, options=replace(QUIET, on_progress=told.append))
+    assert [(one.epoch, one.epochs, one.fraction) for one in told] == [(n, 4, n / 4) for n in (1, 2, 3, 4)]
+    assert told[0].seconds_left > told[3].seconds_left == 0
+    for one in told:
+        ProgressLines(lines.append, seconds=0.0)(one)
+    assert lines[0].startswith("  epoch 1/4")
+    assert "nan" not in " ".join(lines)
 
 
 KILLED = """
