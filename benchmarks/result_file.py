@@ -32,6 +32,11 @@ def machine() -> str:
     return f"{text}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else text
 
 
+def load() -> str:
+    """How busy the machine is now, in words for a note; asked before the work begins."""
+    return f"load when it began: {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
+
+
 def write(
     path: Path, title: str, command: str, rows: Sequence[Mapping[str, Any]], note: str = "", **more: Any
 ) -> Path:

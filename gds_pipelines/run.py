@@ -229,12 +229,10 @@ def execute(
         PipelineError: unknown names, bad hyper-parameters, an empty split, a leak; before training.
     """
     request = split or SplitRequest.for_task(task)
-    options = replace(
-        options or TrainingOptions(),
-        on_resume=lambda epoch, epochs: on_step(
-            f"Going on from a checkpoint, after epoch {epoch} of {epochs}"
-        ),
-    )
+    options = options or TrainingOptions()
+    if options.on_resume is None:
+        told = "Going on from a checkpoint, after epoch {} of {}"
+        options = replace(options, on_resume=lambda *epochs: on_step(told.format(*epochs)))
     chosen = models.recommender(model)(parameters, seed=seed)
     check_options(model, options, stop_early=stop_early)
     beside = models.baselines_of(model) if baselines is None else baselines
@@ -315,9 +313,14 @@ def execute(
     )
     run.write()
     # What is finished needs no checkpoint, and the next run of this folder may be another one.
-    for checkpoint in (options.directory or directory / "training").glob(f"*/{CHECKPOINT}"):
+    for checkpoint in checkpoints(directory, options):
         checkpoint.unlink()
     return run
+
+
+def checkpoints(directory: Path, options: TrainingOptions) -> list[Path]:
+    """What an unfinished run of the folder can go on from; empty where nothing was kept yet."""
+    return sorted(_training(directory, options).glob(f"*/{CHECKPOINT}"))
 
 
 def check_options(model: str, options: TrainingOptions, *, stop_early: int | None = None) -> None:
@@ -426,4 +429,8 @@ def gnn4j_version() -> str:
 
 
 def _options(options: TrainingOptions, directory: Path, part: str) -> TrainingOptions:
-    return replace(options, directory=(options.directory or directory / "training") / part)
+    return replace(options, directory=_training(directory, options) / part)
+
+
+def _training(directory: Path, options: TrainingOptions) -> Path:
+    return options.directory or directory / "training"

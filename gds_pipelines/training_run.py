@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +79,19 @@ def split_request(
             request = SplitRequest("random", share=test)
         case {"method": "given", "test": types}:
             request = tuple(types)
-    if kind is not None:
-        own = isinstance(request, SplitRequest) and request.kind == kind
-        request = request if own else SplitRequest(kind)
     is_kind = request.kind if isinstance(request, SplitRequest) else "that of the data set"
+    if kind is not None and kind != is_kind:
+        request, is_kind = SplitRequest(kind), kind
+    given = {option: value for option, value in (("count", count), ("share", share)) if value is not None}
+    needs = {"count": "leave-last", "share": "random"}
     faults = [
-        f"--{option} has no meaning for the split here, which is {is_kind}; add --split {needs}"
-        for option, value, needs in (("count", count, "leave-last"), ("share", share, "random"))
-        if value is not None and is_kind != needs
+        f"--{option} has no meaning for the split here, which is {is_kind}; add --split {needs[option]}"
+        for option in given
+        if is_kind != needs[option]
     ]
     if faults:
         raise InvalidInput("Split", faults)
-    if count is not None:
-        return SplitRequest("leave-last", count)
-    return request if share is None else SplitRequest("random", share=share)
+    return replace(request, **given) if given else request
 
 
 def hyper_parameters(model: str, settings: Sequence[str], file: Path | None) -> Parameters:

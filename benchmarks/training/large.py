@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+from numpy.typing import NDArray
 
 from benchmarks import result_file
 from benchmarks.training import command
@@ -36,7 +36,7 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=THREADS)
     arguments.add_argument("--out", type=Path, default=RESULTS)
     given = arguments.parse_args()
-    load = f"load when it began: {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
+    load = result_file.load()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         train, test = write(SIZE, Path(folder))
@@ -63,13 +63,18 @@ def write(size: shop.ShopSize, folder: Path) -> tuple[Path, Path]:
     held = np.random.default_rng(SEED).random(len(pairs)) < HELD
     files = folder / "train.txt", folder / "test.txt"
     for file, part in zip(files, (pairs[~held], pairs[held]), strict=True):
-        users, starts = np.unique(part[:, 0], return_index=True)
-        lists = np.split(part[:, 1], starts[1:])
-        with file.open("w", encoding="utf-8") as lines:
-            lines.writelines(
-                " ".join(map(str, [user, *items])) + "\n" for user, items in zip(users, lists, strict=True)
-            )
+        write_lists(part[:, 0], part[:, 1], file)
     return files
+
+
+def write_lists(users: NDArray[np.int64], items: NDArray[np.int64], file: Path) -> None:
+    """Pairs [M] by ascending user, in the list format."""
+    found, starts = np.unique(users, return_index=True)
+    with file.open("w", encoding="utf-8") as lines:
+        lines.writelines(
+            " ".join(map(str, [user, *held])) + "\n"
+            for user, held in zip(found, np.split(items, starts[1:]), strict=True)
+        )
 
 
 def timed(done: command.Done) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 
 from benchmarks import bars, result_file
@@ -63,7 +62,7 @@ def main() -> None:
     suffix, command = "", COMMAND
     if given.device != "cpu":
         suffix, command = f"-{given.device}", f"{COMMAND} --device {given.device}"
-    load = f"load when it began: {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
+    load = result_file.load()
     interactions = parts_of(datasets.get(DATASET), protocols.get("all-ranking"), seed=1).fit
     where = f"{given.threads} threads" if given.device == "cpu" else torch.cuda.get_device_name()
     result_file.write(

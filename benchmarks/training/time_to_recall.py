@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from benchmarks import bars, result_file
@@ -42,7 +41,7 @@ def main() -> None:
     if given.device != "cpu":
         suffix, typed = f"-{given.device}", f"{COMMAND} --device {given.device}"
     where = f"{given.threads} threads" if given.device == "cpu" else torch.cuda.get_device_name()
-    load = f"load when it began: {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
+    load = result_file.load()
     files = _files()
     rows: list[dict[str, Any]] = []
     for width in given.widths.split(","):

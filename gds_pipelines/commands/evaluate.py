@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gds_pipelines.command_options import Json, Uri
+from gds_pipelines.command_options import HeldCount, HeldShare, Json, Uri
 from gds_pipelines.console import err, fail_in_words, out, print_json
 
 
@@ -26,20 +26,8 @@ def evaluate_command(
     split: Annotated[
         str | None, typer.Option(help="time | leave-last | random", show_default="what suits the task")
     ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Pairs of each user that leave-last holds out.",
-            show_default="the data set's, else 1",
-        ),
-    ] = None,
-    share: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of each user's pairs that random holds out.", show_default="the data set's, else 0.2"
-        ),
-    ] = None,
+    count: HeldCount = None,
+    share: HeldShare = None,
     seed: Annotated[int, typer.Option(min=0, help="Of split and training.")] = 1,
     uri: Uri = None,
     json: Json = False,

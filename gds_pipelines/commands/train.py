@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gds_pipelines.command_options import Json, Uri
+from gds_pipelines.command_options import HeldCount, HeldShare, Json, Uri
 from gds_pipelines.console import err, fail_in_words, out, print_json
 
 if TYPE_CHECKING:
+    from gds_pipelines.training import TrainingOptions
     from gds_pipelines.tuning import Bounds
 
 
@@ -43,20 +44,8 @@ def train_command(
         str | None,
         typer.Option(help="time | leave-last | random | none", show_default="what suits the task"),
     ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Pairs of each user that leave-last holds out.",
-            show_default="the data set's, else 1",
-        ),
-    ] = None,
-    share: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of each user's pairs that random holds out.", show_default="the data set's, else 0.2"
-        ),
-    ] = None,
+    count: HeldCount = None,
+    share: HeldShare = None,
     baselines: Annotated[
         bool,
         typer.Option(
@@ -153,7 +142,7 @@ def train_command(
         )
         check_options(name, options, stop_early=patience)
         directory = out_dir or Path("runs") / f"{subject.name}-{name}"
-        with _words_on_checkpoint(directory), connect(uri) as connection:
+        with _words_on_checkpoint(directory, options), connect(uri) as connection:
             run = training_run.train(
                 connection,
                 subject,
@@ -185,14 +174,14 @@ def train_command(
 
 
 @contextmanager
-def _words_on_checkpoint(directory: Path) -> Iterator[None]:
+def _words_on_checkpoint(directory: Path, options: "TrainingOptions") -> Iterator[None]:
     """Says after Ctrl-C that the run can go on, where it can."""
-    from gds_pipelines.training.checkpoint import CHECKPOINT
+    from gds_pipelines.run import checkpoints
 
     try:
         yield
     except KeyboardInterrupt:
-        if any((directory / "training").glob(f"*/{CHECKPOINT}")):
+        if checkpoints(directory, options):
             err.print(f"A checkpoint is kept in {directory}; the same command goes on from it.")
         raise
 

@@ -94,9 +94,8 @@ class IALS(FoldInRecommender):
             self._solve(of_items, users, items)
             self._solve(of_users, items, users)
             if options.on_progress is not None:
-                share = (done + 1) / chosen.iterations
-                left = (time.perf_counter() - started) * (1 / share - 1)
-                options.on_progress(Progress(done + 1, chosen.iterations, share, float("nan"), {}, left))
+                taken = time.perf_counter() - started
+                options.on_progress(Progress.of_round(done + 1, chosen.iterations, taken))
         self._users, self._items = users, items
 
     def _solve(self, matrix: sp.csr_array, fixed: NDArray[np.float32], out: NDArray[np.float32]) -> None:

@@ -161,10 +161,9 @@ class MFRatings(RatingRecommender):
                 {"epoch": sweep + 1, "loss": sampler.error, "seconds": time.perf_counter() - started}
             )
             if options.on_progress is not None:
-                share = (sweep + 1) / self.parameters.sweeps
-                left = history[-1]["seconds"] * (1 / share - 1)
+                taken = history[-1]["seconds"]
                 options.on_progress(
-                    Progress(sweep + 1, self.parameters.sweeps, share, sampler.error, {}, left)
+                    Progress.of_round(sweep + 1, self.parameters.sweeps, taken, sampler.error)
                 )
             if options.should_stop is not None and options.should_stop():
                 from gds_pipelines.training import Cancelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ class Progress:
     Args:
         epoch, epochs: finished epochs and planned ones.
         fraction: finished share of all steps, 0 to 1.
-        loss: mean of the last epoch (or of the steps since the last report).
+        loss: mean of the last epoch (or of the steps since the last report); NaN where a model has none.
         metrics: the newest validation figures, empty without validation.
         seconds_left: estimate from the steps so far.
     """
@@ -27,6 +28,16 @@ class Progress:
     loss: float
     metrics: Mapping[str, float]
     seconds_left: float
+
+    @classmethod
+    def of_round(cls, done: int, rounds: int, seconds: float, loss: float = float("nan")) -> Progress:
+        """After ``done`` of equally long rounds, which took ``seconds`` together; without validation."""
+        return cls(done, rounds, done / rounds, loss, {}, seconds * (rounds / done - 1))
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The loss, where the model has one, and the validation figures."""
+        return ({"loss": self.loss} if math.isfinite(self.loss) else {}) | dict(self.metrics)
 
 
 @dataclass(frozen=True)

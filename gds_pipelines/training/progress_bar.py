@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from time import monotonic
@@ -27,9 +26,7 @@ class ProgressLines:
         if now - self._last < self._seconds:
             return
         self._last = now
-        known = math.isfinite(progress.seconds_left)
-        left = f", {timedelta(seconds=round(progress.seconds_left))} left" if known else ""
-        self._write(f"  {_state(progress)}{left}")
+        self._write(f"  {_state(progress)}, {timedelta(seconds=round(progress.seconds_left))} left")
 
 
 @contextlib.contextmanager
@@ -58,6 +55,5 @@ def progress_bar(shown: bool, name: str, epochs: int) -> Iterator[Callable[[Prog
 
 
 def _state(progress: Progress) -> str:
-    figures = "".join(f" {key} {value:.4f}" for key, value in list(progress.metrics.items())[:1])
-    loss = f" loss {progress.loss:.4f}" if math.isfinite(progress.loss) else ""
-    return f"epoch {progress.epoch}/{progress.epochs}{loss}{figures}"
+    figures = "".join(f" {key} {value:.4f}" for key, value in list(progress.figures.items())[:2])
+    return f"epoch {progress.epoch}/{progress.epochs}{figures}"

@@ -167,8 +167,7 @@ def progress_of(beat: Heartbeat, first: float, last: float) -> Callable[[Any], N
         beat.note(
             progress=first + (last - first) * progress.fraction,
             epoch=progress.epoch,
-            metrics=({"loss": progress.loss} if math.isfinite(progress.loss) else {})
-            | dict(progress.metrics),
+            metrics=progress.figures,
             **({"timeLeftMillis": max(0, round(left * 1000))} if math.isfinite(left) else {}),
         )
 

@@ -77,13 +77,8 @@ def test_the_command_is_timed_as_a_whole(data, tmp_path):
     files = {}
     for name, keep in (("train", ~held), ("test", held)):
         part = data.keep(keep)
-        lines = [
-            " ".join(map(str, [user, *part.matrix[[user]].indices]))
-            for user in range(USERS)
-            if part.user_degrees[user]
-        ]
         files[name] = tmp_path / f"{name}.txt"
-        files[name].write_text("\n".join(lines) + "\n")
+        large.write_lists(part.user_index, part.matrix.indices, files[name])
     row = time_to_recall.timed(
         files["train"], files["test"], ["--set", "dimension=4", "--set", "epochs=1", "--threads", "1"]
     )
